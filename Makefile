@@ -1,0 +1,43 @@
+# fly-gha: every target sets up what it needs; a second run starts at once.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench lock docs clean
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+ARGS   ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with everything at locked, hashed versions
+
+$(READY): requirements/dev.txt pyproject.toml tools/setup.sh
+	@sh tools/setup.sh "$(PYTHON)" "$(VENV)"
+
+demo: $(READY) ## one job narrated, then 60 with faults, judged by the simulators' logs (ARGS="--seed 7")
+	@$(BIN)/fly-gha demo $(ARGS)
+
+test: $(READY) ## every test: SQLite, PostgreSQL, real processes
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: $(READY) ## ruff, mypy --strict, import contracts, generated docs
+	@echo "check: ruff, mypy --strict, import contracts"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(READY) ## measure planning, claims and webhook latency on this machine
+	@$(BIN)/python -m pytest tests/benchmarks -p no:xdist -s $(ARGS)
+
+docs: $(READY) ## write the generated parts of README.md and docs/ anew
+	@$(BIN)/python tools/generate_docs.py
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/run.txt
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements/dev.txt
+
+clean: ## remove the virtual environment and what tools cached
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache out

@@ -1,0 +1,214 @@
+"""What an operator may set: the sections of fleet.toml, each overridable by ``FLY_GHA_<SECTION>__<KEY>``.
+
+Only meaning and limits live here; reading the file and the environment is ``runners/fleet_file.py``.
+Credentials are never settings: they come from Infisical or the environment (``runners/secrets``).
+"""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from runners.model.timing import Timing
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$")]
+Scope = Annotated[str, Field(pattern=r"^(orgs/[A-Za-z0-9-]+|repos/[A-Za-z0-9-]+/[A-Za-z0-9._-]+)$")]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
+
+# actions/runner refuses these in a name, and so do label matchers (facts: GitHub's runner registration).
+LABEL_MAX = 64
+FORBIDDEN_IN_LABELS = re.compile(r'[\s",:<>|*?\\]')
+
+
+class Section(BaseModel):
+    """A section of fleet.toml: unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FleetSettings(Section):
+    """``[fleet]``: what holds for all pools."""
+
+    name: Name = Field(
+        "fleet",
+        description="Marks this fleet's Machines and runners; two fleets in one organization need two names.",
+    )
+    public_url: Url = Field(
+        "http://127.0.0.1:8080",
+        description="Where Machines reach the dispatcher; also the audience of their tokens.",
+    )
+    host: str = Field("127.0.0.1", description="Address the dispatcher listens on.")
+    port: int = Field(
+        8080, ge=0, le=65_535, description="Port the dispatcher listens on; 0 picks a free one."
+    )
+    database_url: str = Field(
+        "sqlite:///fly-gha.db", description="sqlite:///PATH or postgresql://USER@HOST/NAME."
+    )
+    max_machines: int = Field(
+        50, ge=0, le=100_000, description="Most Machines of all pools together, whatever their state."
+    )
+    daily_budget_usd: float | None = Field(
+        None, ge=0, description="New launches stop when a day (UTC) has cost this much."
+    )
+    paused: bool = Field(False, description="Launch nothing; what runs goes on.")
+    secrets: Literal["local", "infisical"] = Field("local", description="Where credentials come from.")
+    secrets_file: str | None = Field(
+        None, description="With local: a file of NAME=value lines with mode 0600; else the environment."
+    )
+
+
+class GitHubSettings(Section):
+    """``[github]``: the API, the way of access, and what is allowed."""
+
+    api_url: Url = Field("https://api.github.com", description="REST base URL (GITHUB_API_URL).")
+    web_url: Url = Field(
+        "https://github.com", description="Where runners register in token mode (GITHUB_SERVER_URL)."
+    )
+    api_version: str = Field("2022-11-28", description="X-GitHub-Api-Version, pinned.")
+    credentials: Literal["published", "app"] = Field(
+        "published", description="Ephemeral tokens from a publisher, or the App key."
+    )
+    app_id: str | None = Field(
+        None, description="The GitHub App's id or client id; needed to sign as the App."
+    )
+    organizations: tuple[str, ...] = Field(
+        (), description="Owners whose repositories are served; empty serves the pools' scopes only."
+    )
+    repositories: tuple[str, ...] = Field(
+        (), description="owner/name patterns that are served; empty allows all of the owners."
+    )
+    installations: tuple[int, ...] = Field(
+        (), description="Installation ids that are served; empty allows all."
+    )
+    webhook_max_bytes: int = Field(
+        1_048_576, ge=1024, le=26_214_400, description="Larger webhook bodies are refused."
+    )
+    writes_per_minute: int = Field(
+        150, ge=1, description="Registrations and removals per minute and installation."
+    )
+
+
+class FlySettings(Section):
+    """``[fly]``: the Machines API and its limits."""
+
+    api_hostname: Url = Field(
+        "https://api.machines.dev", description="Machines API base URL (FLY_API_HOSTNAME)."
+    )
+    org_slug: str = Field("personal", description="The Fly organization that owns the runner apps.")
+    oidc_issuer: Url | None = Field(
+        None, description="Issuer of Machine tokens; https://oidc.fly.io/<org_slug> when not set."
+    )
+    image: str = Field(
+        "registry.fly.io/fly-gha-runner:latest", description="The runner image; name it by digest."
+    )
+    creates_per_second: float = Field(1, gt=0, description="Machine creates per second and app.")
+    create_burst: int = Field(3, ge=1, description="Creates that may go out at once per app.")
+
+    @property
+    def issuer(self) -> str:
+        """The issuer that every claim's token must name."""
+        return self.oidc_issuer or f"https://oidc.fly.io/{self.org_slug}"
+
+
+class InfisicalSettings(Section):
+    """``[infisical]``: where the secrets are, when ``fleet.secrets = "infisical"``."""
+
+    api_url: Url = Field("https://app.infisical.com", description="Base URL (INFISICAL_API_URL).")
+    project_id: str = Field("", description="The project's id.")
+    environment: str = Field("prod", description="The environment's slug.")
+    path: str = Field("/", description="The folder the secrets are in.")
+
+
+class PoolSettings(Section):
+    """``[[pools]]``: interchangeable runners."""
+
+    name: Name = Field(
+        description="A pool named gha-medium uses machines/gha-medium.toml and serves fly-gha-medium."
+    )
+    labels: tuple[str, ...] = Field(
+        (), max_length=20, description="Labels it registers and serves; fly-<name> when empty."
+    )
+    machine_class: str | None = Field(None, description="Machine class; the pool's name when not set.")
+    scope: Scope = Field(description='Where runners register: "orgs/NAME" or "repos/OWNER/NAME".')
+    runner_group: str = Field("Default", description="Runner group of the organization.")
+    registration: Literal["jit", "token", "auto"] = Field(
+        "jit", description="How a Machine registers; token serves bursts and is weaker."
+    )
+    apps: tuple[str, ...] = Field(
+        min_length=1,
+        max_length=50,
+        description="Fly apps the Machines are created in; creates spread over them.",
+    )
+    regions: tuple[str, ...] = Field(
+        ("iad",), min_length=1, description="Fly regions in order of preference."
+    )
+    max_machines: int = Field(10, ge=0, le=10_000, description="Most Machines of this pool, spares included.")
+    stopped: int = Field(0, ge=0, le=1000, description="Stopped spares to keep.")
+    ready: int = Field(0, ge=0, le=1000, description="Booted spares to keep.")
+    daily_budget_usd: float | None = Field(
+        None, ge=0, description="New launches of this pool stop past this cost per day (UTC)."
+    )
+    fallback: str | None = Field(
+        None, description="Pool that takes this pool's jobs while this one is drained."
+    )
+    allow_public: bool = Field(False, description="Serve public repositories; see docs/security.md first.")
+    drained: bool = Field(False, description="Take no new work.")
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_sendable(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        for label in labels:
+            if not label or len(label) > LABEL_MAX or FORBIDDEN_IN_LABELS.search(label):
+                raise ValueError(
+                    f"label {label!r} has a character that GitHub refuses, or is empty or too long"
+                )
+        return labels
+
+    @property
+    def served_labels(self) -> tuple[str, ...]:
+        """What its runners register with, and what a job's labels must be a subset of."""
+        return self.labels or (f"fly-{self.name}",)
+
+    @property
+    def class_name(self) -> str:
+        """The machine class it boots."""
+        return self.machine_class or self.name
+
+    @property
+    def owner(self) -> str:
+        """The account whose installation pays for its mints."""
+        return self.scope.split("/")[1]
+
+
+class Settings(Section):
+    """The whole of fleet.toml."""
+
+    fleet: FleetSettings = Field(default_factory=FleetSettings)
+    timing: Timing = Field(default_factory=Timing)
+    github: GitHubSettings = Field(default_factory=GitHubSettings)
+    fly: FlySettings = Field(default_factory=FlySettings)
+    infisical: InfisicalSettings = Field(default_factory=InfisicalSettings)
+    pools: tuple[PoolSettings, ...] = Field(min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        names = [pool.name for pool in self.pools]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two pools are named {', '.join(twice)}; give each its own name")
+        for pool in self.pools:
+            if pool.fallback is not None and (pool.fallback not in names or pool.fallback == pool.name):
+                raise ValueError(
+                    f"pool {pool.name} falls back to {pool.fallback!r}, which is not another pool"
+                )
+            if pool.registration != "jit" and pool.allow_public:
+                raise ValueError(f"pool {pool.name} allows public repositories: it must register by jit")
+        if self.github.credentials == "app" and not self.github.app_id:
+            raise ValueError('github.credentials = "app" needs github.app_id')
+        if self.fleet.secrets == "infisical" and not self.infisical.project_id:
+            raise ValueError('fleet.secrets = "infisical" needs infisical.project_id')
+        return self
+
+    def pool(self, name: str) -> PoolSettings | None:
+        """The pool of that name, or None."""
+        return next((pool for pool in self.pools if pool.name == name), None)

@@ -1,0 +1,154 @@
+"""Snapshot: all the planner may know at one moment, with ``now`` and with what could not be read.
+
+A reading that is None is *unknown*: nothing may be concluded from it. Times are Unix seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from runners.model.nouns import Job, Machine, Runner
+from runners.model.settings import PoolSettings
+from runners.model.timing import Timing
+
+_NOTHING: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMachine:
+    """One Machine as Fly's list showed it.
+
+    Attributes:
+        host_ok: False when Fly could not reach its host; its metadata may be missing then.
+        ours: its metadata names this fleet.
+        first_seen_at: the first of an unbroken series of readings that showed it.
+    """
+
+    fly_id: str
+    name: str
+    app: str
+    region: str
+    state: str
+    host_ok: bool
+    ours: bool
+    first_seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MachineReading:
+    """One app's Machine list, and what an unbroken series of readings lets us believe of it.
+
+    Attributes:
+        at: when the last list was asked for.
+        machines: by name.
+        absent_since: for names of our rows, the first of an unbroken series of readings without them.
+    """
+
+    at: float
+    machines: Mapping[str, SeenMachine]
+    absent_since: Mapping[str, float] = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRunner:
+    """One registration as GitHub's runner list showed it (``busy`` and ``status`` lag by up to minutes)."""
+
+    github_id: int
+    name: str
+    online: bool
+    busy: bool
+    first_seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerReading:
+    """One scope's runner list, as MachineReading is for Machines."""
+
+    at: float
+    runners: Mapping[str, SeenRunner]
+    absent_since: Mapping[str, float] = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A launch that one place refused for lack of capacity."""
+
+    app: str
+    region: str
+    machine_class: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool as it stands now: its settings with operator overrides applied.
+
+    Attributes:
+        drained: by setting or by an operator.
+        overridden: names of the settings an operator has overridden.
+        usd_per_hour: price of one started Machine of its class in the dearest of its regions.
+        spent_today_usd: what it has cost since 00:00 UTC.
+    """
+
+    settings: PoolSettings
+    drained: bool = False
+    overridden: frozenset[str] = frozenset()
+    usd_per_hour: float = 0.0
+    spent_today_usd: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The pool's name."""
+        return self.settings.name
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The budgets that mutating calls spend.
+
+    Attributes:
+        creates: by app, the times of recent create intents, oldest first.
+        writes: by owner, the times of recent mint and DELETE intents, oldest first.
+        blocked_until: by upstream key (``fly:APP`` or ``github:OWNER``), when its breaker or its rate-limit
+            answer lets calls through again.
+    """
+
+    creates_per_second: float = 1.0
+    create_burst: int = 3
+    writes_per_minute: int = 150
+    creates: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    writes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    blocked_until: Mapping[str, float] = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All the planner may know.
+
+    Attributes:
+        image: the runner image that spares must have.
+        jobs: waiting, queued and in_progress jobs, oldest first.
+        machines: rows that are not gone, by request time.
+        runners: rows that are not gone, by request time.
+        fly: by app; None when its list has not been read.
+        github: by scope; None when its list has not been read.
+        refusals: recent capacity refusals.
+        missing_credentials: by owner, the credential that is missing, or nothing.
+    """
+
+    now: float
+    timing: Timing
+    fleet_name: str
+    image: str
+    max_machines: int
+    pools: tuple[Pool, ...]
+    limits: Limits
+    jobs: tuple[Job, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    runners: tuple[Runner, ...] = ()
+    fly: Mapping[str, MachineReading | None] = field(default_factory=dict)
+    github: Mapping[str, RunnerReading | None] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
+    paused: bool = False
+    daily_budget_usd: float | None = None
+    missing_credentials: Mapping[str, str] = field(default_factory=dict)
