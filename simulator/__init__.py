@@ -1,1 +1,1 @@
-"""FlySim, GitHubSim and InfisicalSim: small stateful worlds with fault switches, judged by their own journal."""
+"""FlySim, GitHubSim, InfisicalSim: small stateful worlds with fault switches, judged by their own journal."""
