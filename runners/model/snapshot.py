@@ -35,6 +35,20 @@ class SeenMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """How a Machine ended, as Fly tells it: destroyed, or 404 by id.
+
+    Attributes:
+        exit_code: of its main process, None when Fly did not say.
+        oom: the kernel killed it for lack of memory.
+    """
+
+    at: float
+    exit_code: int | None = None
+    oom: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MachineReading:
     """One app's Machine list, and what an unbroken series of readings lets us believe of it.
 
@@ -42,11 +56,13 @@ class MachineReading:
         at: when the last list was asked for.
         machines: by name.
         absent_since: for names of our rows, the first of an unbroken series of readings without them.
+        ended: by name of our rows, those that Fly said have ended.
     """
 
     at: float
     machines: Mapping[str, SeenMachine]
     absent_since: Mapping[str, float] = _NOTHING
+    ended: Mapping[str, End] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +138,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast one pool has been lately, for the forecast.
+
+    Attributes:
+        start_p50: median seconds from request to the job being in progress; None without samples.
+        start_p90: the 90th percentile of the same.
+        job_p50: median seconds a job was in progress; None without samples.
+        samples: how many finished jobs the figures rest on.
+    """
+
+    start_p50: float | None = None
+    start_p90: float | None = None
+    job_p50: float | None = None
+    samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All the planner may know.
 
@@ -133,7 +166,8 @@ class Snapshot:
         fly: by app; None when its list has not been read.
         github: by scope; None when its list has not been read.
         refusals: recent capacity refusals.
-        missing_credentials: by owner, the credential that is missing, or nothing.
+        missing_credentials: by upstream key (``fly`` or ``github:OWNER``), the credential that is missing.
+        pace: by pool, how fast it has been lately.
     """
 
     now: float
@@ -152,3 +186,4 @@ class Snapshot:
     paused: bool = False
     daily_budget_usd: float | None = None
     missing_credentials: Mapping[str, str] = field(default_factory=dict)
+    pace: Mapping[str, Pace] = field(default_factory=dict)

@@ -1,0 +1,94 @@
+"""Step 3, provision: supply for the jobs that have none on its way, then the spares that pools keep.
+
+Cheapest first: a Machine already booting or ready, then a stopped spare, then a cold create.
+"""
+
+from collections.abc import Iterator
+
+from runners.model.nouns import Job
+from runners.model.reason import Reason, Why
+from runners.model.snapshot import Snapshot
+from runners.model.states import MachineState
+from runners.planning.plan import Action, BindSpare, Held, Launch, StartSpare
+from runners.planning.tally import Tally
+
+
+def provision(
+    snapshot: Snapshot, tallies: tuple[Tally, ...], ending: frozenset[str]
+) -> tuple[tuple[Action, ...], tuple[Held, ...]]:
+    """Requests, not yet placed or paid for, and the jobs of pools that may take no work.
+
+    Args:
+        snapshot: all there is to know.
+        tallies: the pools' books.
+        ending: Machines that earlier steps end; they are no spares.
+    """
+    actions: list[Action] = []
+    held: list[Held] = []
+    for books in tallies:
+        closed = _closed(snapshot, books)
+        if closed is not None:
+            held.extend(Held(f"job/{job.id}", books.pool.name, closed) for job in books.missing)
+            continue
+        actions.extend(_for_demand(books, ending))
+    for books in tallies:
+        if _closed(snapshot, books) is None:
+            actions.extend(_for_warmth(books, ending))
+    return tuple(actions), tuple(held)
+
+
+def _closed(snapshot: Snapshot, books: Tally) -> Why | None:
+    if snapshot.paused:
+        return Why(Reason.FLEET_PAUSED, "the fleet is paused; what runs goes on")
+    if books.pool.drained:
+        return Why(Reason.POOL_DRAINED, f"pool {books.pool.name} is drained and takes no new work")
+    return None
+
+
+def _for_demand(books: Tally, ending: frozenset[str]) -> Iterator[Action]:
+    ready = [machine for machine in books.ready_spares if machine.name not in ending]
+    stopped = [machine for machine in books.stopped_spares if machine.name not in ending]
+    why = Why(Reason.DEMAND, f"{len(books.demand)} queued, {len(books.supply)} on their way")
+    pool = books.pool.name
+    for job in books.missing:
+        if ready:
+            spare = ready.pop(0).name
+            yield BindSpare(spare, pool, why, job.id, job.accepted_at, books.pool.settings.registration)
+        elif stopped:
+            spare = stopped.pop(0).name
+            yield StartSpare(spare, pool, why, job.id, job.accepted_at, books.pool.settings.registration)
+        else:
+            yield _launch(books, why, job)
+
+
+def _launch(books: Tally, why: Why, job: Job) -> Launch:
+    settings = books.pool.settings
+    return Launch(
+        pool=books.pool.name,
+        machine_class=settings.class_name,
+        why=why,
+        job_id=job.id,
+        demand_at=job.accepted_at,
+        registration=settings.registration,
+    )
+
+
+def _for_warmth(books: Tally, ending: frozenset[str]) -> Iterator[Action]:
+    """Spares after demand has taken its share; spares are Machine rows without a Runner and mint nothing."""
+    settings = books.pool.settings
+    ready = [machine for machine in books.ready_spares if machine.name not in ending]
+    stopped = [machine for machine in books.stopped_spares if machine.name not in ending]
+    taken_ready = min(len(ready), len(books.missing))
+    taken_stopped = min(len(stopped), len(books.missing) - taken_ready)
+    on_their_way = [
+        machine
+        for machine in books.machines
+        if machine.state is MachineState.CREATING and machine.boot is None
+    ]
+    missing_ready = settings.ready - (len(ready) - taken_ready)
+    missing_stopped = settings.stopped - (len(stopped) - taken_stopped) - len(on_their_way)
+    why = Why(Reason.SPARE_WANTED, f"{settings.ready} ready and {settings.stopped} stopped spares are wanted")
+    for _ in range(max(0, missing_ready)):
+        yield Launch(books.pool.name, settings.class_name, why)
+    for _ in range(max(0, missing_stopped)):
+        yield Launch(books.pool.name, settings.class_name, why, start=False)

@@ -1,0 +1,195 @@
+"""Step 1, retire: Runners and spares that should take no more work.
+
+A busy Runner is never in here, but for max_lifetime: that is the one kill which nothing vetoes.
+"""
+
+from collections.abc import Iterator
+
+from runners.model.nouns import Machine, Runner
+from runners.model.reason import Reason, Why
+from runners.model.snapshot import Snapshot
+from runners.model.states import MachineState, RunnerState
+from runners.planning.facts import may_be_registered
+from runners.planning.plan import Action, Defer, Deregister, Destroy, Retire
+from runners.planning.tally import UNCLAIMED_STATES, Tally, is_doubtful
+
+# The Machine itself failed or is past its time: it must not serve as a spare, nor be waited for.
+_FAULTY = (Reason.NEVER_STARTED, Reason.NEVER_CLAIMED, Reason.TOO_OLD)
+
+
+def retire(snapshot: Snapshot, tallies: tuple[Tally, ...]) -> tuple[Action, ...]:
+    """What should end, and the next step of what is already ending."""
+    machines = {machine.name: machine for machine in snapshot.machines}
+    actions: list[Action] = []
+    for runner in snapshot.runners:
+        machine = machines.get(runner.machine_name)
+        if runner.state is RunnerState.RETIRING:
+            actions.extend(_continue(snapshot, runner, machine))
+        else:
+            why = _overdue(snapshot, runner, machine)
+            if why is not None:
+                actions.append(Retire(runner.name, why))
+                if machine is not None and why.reason in _FAULTY:
+                    actions.extend(_destroy_unless_sent(snapshot, machine, why))
+    retired = {action.runner for action in actions if isinstance(action, Retire)}
+    for books in tallies:
+        actions.extend(_of_pool(snapshot, books, retired))
+    return tuple(actions)
+
+
+def _overdue(snapshot: Snapshot, runner: Runner, machine: Machine | None) -> Why | None:
+    """The deadline that this Runner has passed, if any."""
+    timing, age = snapshot.timing, snapshot.now - runner.state_at
+    if snapshot.now - (runner.claimed_at or runner.requested_at) > timing.max_lifetime:
+        return Why(Reason.TOO_OLD, f"older than max_lifetime ({timing.max_lifetime:g} s)")
+    if runner.state is RunnerState.BUSY or machine is None or machine.boot is None:
+        return None
+    if runner.state is RunnerState.CLAIMED and age > timing.online_deadline:
+        return Why(Reason.NEVER_ONLINE, f"not online {age:.0f} s after the claim")
+    if runner.state in (RunnerState.CLAIMED, RunnerState.IDLE) and _vanished(snapshot, runner):
+        return Why(Reason.REGISTRATION_VANISHED, "GitHub no longer lists it, the Machine waits for nothing")
+    if runner.state in UNCLAIMED_STATES and not is_doubtful(snapshot, machine):
+        return _unclaimed_too_long(snapshot, runner, machine)
+    return None
+
+
+def _unclaimed_too_long(snapshot: Snapshot, runner: Runner, machine: Machine) -> Why | None:
+    timing, boot = snapshot.timing, machine.boot
+    since_request = snapshot.now - runner.requested_at
+    waiting_for_boot = boot is not None and boot.ready_at is None
+    if boot is not None and waiting_for_boot and snapshot.now - boot.launched_at > timing.boot_deadline:
+        if boot.started_at is None:
+            return Why(Reason.NEVER_STARTED, f"Fly did not start it within {timing.boot_deadline:g} s")
+        return Why(Reason.NEVER_CLAIMED, f"its boot agent did not claim within {timing.boot_deadline:g} s")
+    if runner.registration == "jit" and runner.minted_at is None and since_request > timing.launch_deadline:
+        return Why(
+            Reason.MINT_LOST, "the mint's answer was lost; its record is removed and a new name minted"
+        )
+    if runner.minted_at is not None and snapshot.now - runner.minted_at > timing.registration_max_age:
+        return Why(
+            Reason.REGISTRATION_EXPIRED, f"unclaimed for {timing.registration_max_age:g} s after the mint"
+        )
+    if not waiting_for_boot and since_request > timing.boot_deadline:
+        return Why(Reason.NEVER_CLAIMED, f"its ready Machine did not claim within {timing.boot_deadline:g} s")
+    return None
+
+
+def _vanished(snapshot: Snapshot, runner: Runner) -> bool:
+    reading = snapshot.github.get(runner.scope)
+    if reading is None or runner.claimed_at is None:
+        return False
+    since = reading.absent_since.get(runner.name)
+    # A token-mode runner is not listed before its own config.sh ran: only what was online can vanish.
+    known = runner.registration == "jit" or runner.online_at is not None
+    return known and since is not None and reading.at - since >= snapshot.timing.absence_confirm
+
+
+def _continue(snapshot: Snapshot, runner: Runner, machine: Machine | None) -> Iterator[Action]:
+    """The next step of a retiring Runner: DELETE its registration, then end the Machine it was given to."""
+    timing, now = snapshot.timing, snapshot.now
+    why = Why(runner.reason or Reason.SURPLUS, "retiring")
+    needs_delete = may_be_registered(runner) and (runner.finished_at is None or _lingers(snapshot, runner))
+    if needs_delete and now - (runner.delete_sent_at or 0.0) > timing.delete_again:
+        yield Deregister(runner.name, why)
+    if machine is None or runner.claimed_at is None or needs_delete:
+        return
+    finished = runner.finished_at is not None
+    grace = timing.finish_grace if finished else timing.retire_grace
+    since = runner.finished_at if finished else runner.deregistered_at
+    if since is not None and now - since > grace:
+        detail = f"still there {grace:g} s after " + (
+            "its job completed" if finished else "its registration's removal"
+        )
+        yield from _destroy_unless_sent(snapshot, machine, Why(Reason.DID_NOT_EXIT, detail))
+
+
+def _lingers(snapshot: Snapshot, runner: Runner) -> bool:
+    """GitHub removes a finished runner's record by itself; one still listed well after is removed by us."""
+    reading = snapshot.github.get(runner.scope)
+    grace = snapshot.timing.finish_grace + snapshot.timing.retire_grace
+    return (
+        reading is not None
+        and runner.finished_at is not None
+        and reading.at - runner.finished_at > grace
+        and runner.name in reading.runners
+    )
+
+
+def _destroy_unless_sent(snapshot: Snapshot, machine: Machine, why: Why) -> Iterator[Action]:
+    if snapshot.now - (machine.destroy_sent_at or 0.0) > snapshot.timing.destroy_again:
+        yield Destroy(machine.name, why)
+
+
+def _of_pool(snapshot: Snapshot, books: Tally, retired: set[str]) -> Iterator[Action]:
+    """Idle too long, surplus, drained; then spares that are old, outdated or too many."""
+    supply = [runner for runner in books.supply if runner.name not in retired]
+    idle = [runner for runner in supply if runner.state is RunnerState.IDLE]
+    if books.pool.drained:
+        for runner in supply:
+            if runner.state is not RunnerState.CLAIMED:
+                yield Retire(runner.name, Why(Reason.POOL_DRAINED, "the pool takes no new work"))
+    else:
+        yield from _idle_too_long(snapshot, books, idle)
+        unclaimed = [runner for runner in supply if runner.state in UNCLAIMED_STATES]
+        excess = len(supply) - len(books.demand)
+        for runner in unclaimed[::-1][: max(0, excess)]:
+            detail = f"{len(supply)} Runners on their way for {len(books.demand)} queued jobs"
+            yield Retire(runner.name, Why(Reason.SURPLUS, detail))
+    yield from _spares(snapshot, books)
+
+
+def _idle_too_long(snapshot: Snapshot, books: Tally, idle: list[Runner]) -> Iterator[Action]:
+    limit = snapshot.timing.idle_timeout
+    overdue = [runner for runner in idle if snapshot.now - runner.state_at > limit]
+    for runner in overdue:
+        yield Retire(runner.name, Why(Reason.IDLE_TOO_LONG, f"online without a job for over {limit:g} s"))
+    # A runner stayed idle although a job was queued all that time: GitHub does not dispatch that job now.
+    passed_over = [
+        job
+        for job in books.demand
+        if any((job.queued_at or job.accepted_at) < runner.state_at for runner in overdue)
+    ]
+    for job in passed_over[: len(overdue)]:
+        wait = min(snapshot.timing.backoff_first * 2**job.deferrals, snapshot.timing.backoff_max)
+        until = snapshot.now + wait
+        detail = f"a runner was idle for {limit:g} s and GitHub did not give it the job (max-parallel?)"
+        yield Defer(job.id, until, Why(Reason.NOT_DISPATCHED, detail, until))
+
+
+def _spares(snapshot: Snapshot, books: Tally) -> Iterator[Action]:
+    wanted = books.pool.settings
+    unneeded_ready = len(books.ready_spares) - len(books.missing) - wanted.ready
+    unneeded_stopped = len(books.stopped_spares) - wanted.stopped
+    for machine in reversed(books.ready_spares):
+        why = _spare_overdue(snapshot, books, machine)
+        if why is None and unneeded_ready > 0 and _rested(snapshot, machine):
+            why = Why(Reason.SURPLUS, f"{wanted.ready} ready spares are wanted")
+        if why is not None:
+            unneeded_ready -= 1
+            yield from _destroy_unless_sent(snapshot, machine, why)
+    for machine in reversed(books.stopped_spares):
+        why = _spare_overdue(snapshot, books, machine)
+        if why is None and unneeded_stopped > 0:
+            why = Why(Reason.SURPLUS, f"{wanted.stopped} stopped spares are wanted")
+        if why is not None:
+            unneeded_stopped -= 1
+            yield from _destroy_unless_sent(snapshot, machine, why)
+
+
+def _rested(snapshot: Snapshot, machine: Machine) -> bool:
+    """A spare without a use is kept for a moment: the next job often comes at once."""
+    return snapshot.now - machine.state_at > snapshot.timing.idle_timeout
+
+
+def _spare_overdue(snapshot: Snapshot, books: Tally, machine: Machine) -> Why | None:
+    timing, boot = snapshot.timing, machine.boot
+    if books.pool.drained:
+        return Why(Reason.POOL_DRAINED, "the pool takes no new work")
+    if machine.image != snapshot.image or machine.machine_class != books.pool.settings.class_name:
+        return Why(Reason.SPARE_OUTDATED, "its image or class is no longer the pool's")
+    if snapshot.now - machine.requested_at > timing.spare_max_age:
+        return Why(Reason.TOO_OLD, f"a spare older than {timing.spare_max_age:g} s")
+    booting = machine.state is MachineState.STARTING and boot is not None
+    if booting and boot is not None and snapshot.now - boot.launched_at > timing.boot_deadline:
+        return Why(Reason.NEVER_STARTED, f"a spare that did not call within {timing.boot_deadline:g} s")
+    return None

@@ -1,0 +1,107 @@
+"""Step 2, sweep: what lost its partner.
+
+A Fly Machine of ours without a row, a registration of ours without a Runner, a row that neither side backs.
+Nothing is swept on one reading: two readings ``absence_confirm`` apart must agree, and a list that could not
+be read sweeps nothing.
+"""
+
+from collections.abc import Iterator
+
+from runners.model.nouns import Machine
+from runners.model.reason import Reason, Why
+from runners.model.snapshot import MachineReading, RunnerReading, SeenMachine, Snapshot
+from runners.model.states import JobState, MachineState, RunnerState
+from runners.planning.names import is_fleet_name, machine_of
+from runners.planning.plan import Action, Destroy, Retire, SweepMachine, SweepRegistration
+from runners.planning.tally import holds_machine
+
+_ENDED_STATES = frozenset({"stopped", "failed"})
+
+
+def sweep(snapshot: Snapshot) -> tuple[Action, ...]:
+    """What exists on one side only."""
+    actions: list[Action] = []
+    for app, machine_reading in sorted(snapshot.fly.items()):
+        if machine_reading is not None:
+            actions.extend(_machines_without_row(snapshot, app, machine_reading))
+    for scope, runner_reading in sorted(snapshot.github.items()):
+        if runner_reading is not None:
+            actions.extend(_registrations_without_runner(snapshot, scope, runner_reading))
+    actions.extend(_rows_without_either(snapshot))
+    actions.extend(_rows_without_pool(snapshot))
+    return tuple(actions)
+
+
+def _machines_without_row(snapshot: Snapshot, app: str, reading: MachineReading) -> Iterator[Action]:
+    rows = {machine.name for machine in snapshot.machines}
+    working = {
+        machine_of(job.runner_name)
+        for job in snapshot.jobs
+        if job.state is JobState.IN_PROGRESS
+        and job.runner_name is not None
+        and is_fleet_name(job.runner_name)
+    }
+    for seen in reading.machines.values():
+        # An unreachable host may hide the owner tag, and a running job vetoes every kill.
+        if not (seen.ours and seen.host_ok) or seen.name in rows or seen.name in working:
+            continue
+        if _confirmed(snapshot, reading.at, seen.first_seen_at):
+            why = Why(
+                Reason.MACHINE_WITHOUT_ROW, f"Machine {seen.fly_id} carries our owner tag but has no row"
+            )
+            yield SweepMachine(app, seen.fly_id, seen.name, why)
+
+
+def _registrations_without_runner(snapshot: Snapshot, scope: str, reading: RunnerReading) -> Iterator[Action]:
+    rows = {runner.name for runner in snapshot.runners}
+    prefix = f"{snapshot.fleet_name}-"
+    for seen in reading.runners.values():
+        ours = seen.name.startswith(prefix) and is_fleet_name(seen.name)
+        if not ours or seen.busy or seen.name in rows:
+            continue
+        if _confirmed(snapshot, reading.at, seen.first_seen_at):
+            why = Why(Reason.REGISTRATION_WITHOUT_RUNNER, f"registration {seen.github_id} has no Runner")
+            yield SweepRegistration(scope, seen.github_id, seen.name, why)
+
+
+def _rows_without_either(snapshot: Snapshot) -> Iterator[Action]:
+    """Machines that ended without being destroyed, whose destroy was lost, or that no live Runner needs."""
+    held = {runner.machine_name for runner in snapshot.runners if holds_machine(runner)}
+    for machine in snapshot.machines:
+        reading = snapshot.fly.get(machine.app)
+        seen = None if reading is None else reading.machines.get(machine.name)
+        why = _row_overdue(machine, seen, held)
+        if (
+            why is not None
+            and snapshot.now - (machine.destroy_sent_at or 0.0) > snapshot.timing.destroy_again
+        ):
+            yield Destroy(machine.name, why)
+
+
+def _row_overdue(machine: Machine, seen: SeenMachine | None, held: set[str]) -> Why | None:
+    if machine.destroy_sent_at is not None:
+        return Why(machine.reason or Reason.SURPLUS, "its destroy has not shown effect")
+    if machine.state is MachineState.BOUND and machine.name not in held:
+        return Why(Reason.ROW_WITHOUT_EITHER, "it received a registration and no Runner of it is left")
+    boot = machine.boot
+    ran = boot is not None and (boot.started_at is not None or boot.ready_at is not None)
+    if seen is not None and ran and seen.state in _ENDED_STATES and machine.state is not MachineState.STOPPED:
+        return Why(Reason.ROW_WITHOUT_EITHER, f"its main process ended and Fly keeps it {seen.state}")
+    return None
+
+
+def _rows_without_pool(snapshot: Snapshot) -> Iterator[Action]:
+    """Rows of a pool that is no longer configured take no more work."""
+    pools = {pool.name for pool in snapshot.pools}
+    why = Why(Reason.POOL_DRAINED, "its pool is no longer in fleet.toml")
+    held = {runner.machine_name for runner in snapshot.runners if holds_machine(runner)}
+    for runner in snapshot.runners:
+        if runner.pool not in pools and runner.state not in (RunnerState.BUSY, RunnerState.RETIRING):
+            yield Retire(runner.name, why)
+    for machine in snapshot.machines:
+        if machine.pool not in pools and machine.name not in held and machine.destroy_sent_at is None:
+            yield Destroy(machine.name, why)
+
+
+def _confirmed(snapshot: Snapshot, read_at: float, first_seen_at: float) -> bool:
+    return read_at - first_seen_at >= snapshot.timing.absence_confirm
