@@ -1,0 +1,183 @@
+"""Machine identities and their Universal Auth logins: rights, lockout, access tokens that expire.
+
+Lockout is on by default at Infisical and is what makes a careless client lock itself out: three failed logins
+lock the client id for 300 s, and the answer stays 401 even for the right secret; the count is forgotten 30 s
+after the last failure (facts/infisical.md §1). Every duration is divided by the simulator's ``scale``.
+"""
+
+import hmac
+import random
+from dataclasses import dataclass, field
+from typing import Literal
+
+from simulator.clock import Clock
+from simulator.infisical.refusal import token_error, unauthorized
+from simulator.journal import Journal
+
+FAILURES_TO_LOCK = 3
+LOCKED_S = 300.0
+FAILURES_FORGOTTEN_S = 30.0
+DEFAULT_TOKEN_TTL_S = 2_592_000.0  # Infisical's default: 30 days
+
+Right = Literal["describe", "read_value", "write"]
+READER: frozenset[Right] = frozenset({"describe", "read_value"})
+WRITER: frozenset[Right] = frozenset({"describe", "read_value", "write"})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One machine identity with Universal Auth.
+
+    Attributes:
+        name: what the journal calls it ("dispatcher", "publisher").
+        rights: ``describe`` lists names, ``read_value`` shows values, ``write`` creates, changes and deletes.
+        token_ttl: lifetime of its access tokens in seconds, before scaling.
+    """
+
+    name: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    rights: frozenset[Right] = READER
+    token_ttl: float = DEFAULT_TOKEN_TTL_S
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What a login hands out; ``expires_in`` is in (scaled) seconds."""
+
+    token: str = field(repr=False)
+    expires_in: float
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int = 0
+    forgotten_at: float = 0.0
+    locked_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    identity: Identity
+    expires_at: float
+
+
+class Logins:
+    """Logs identities in and knows whose access token a call carries.
+
+    Args:
+        identities: all there are; client ids must differ.
+        rng: seeded; access tokens come from it.
+        scale: every duration is divided by it.
+
+    Raises:
+        ValueError: two identities share a client id.
+    """
+
+    def __init__(
+        self,
+        identities: tuple[Identity, ...],
+        *,
+        clock: Clock,
+        rng: random.Random,
+        journal: Journal,
+        scale: float,
+    ) -> None:
+        self._identities = {identity.client_id: identity for identity in identities}
+        if len(self._identities) != len(identities):
+            raise ValueError("two identities share a client id; give each its own")
+        self._failures = {identity.client_id: _Failures() for identity in identities}
+        self._issued: dict[str, _Issued] = {}
+        self._clock = clock
+        self._rng = rng
+        self._journal = journal
+        self._scale = scale
+
+    def login(self, client_id: str, client_secret: str) -> AccessToken:
+        """Trade a client id and secret for an access token.
+
+        Raises:
+            Refusal: 401 for an unknown id, a wrong secret, and anything at all while the id is locked.
+        """
+        identity = self._identities.get(client_id)
+        if identity is None:
+            self._journal.record("login_refused", identity=None, client_id=client_id, why="unknown client id")
+            raise unauthorized("Invalid credentials")
+        now = self._clock.now()
+        failures = self._failures[client_id]
+        if now < failures.locked_until:
+            self._journal.record("login_refused", identity=identity.name, client_id=client_id, why="locked")
+            raise unauthorized("This identity auth method is temporarily locked, please try again later")
+        if not hmac.compare_digest(identity.client_secret.encode(), client_secret.encode()):
+            self._count_failure(identity, failures, now)
+            raise unauthorized("Invalid credentials")
+        self._failures[client_id] = _Failures()
+        lifetime = identity.token_ttl / self._scale
+        token = f"sim-access-token.{self._rng.getrandbits(160):040x}"
+        self._issued[token] = _Issued(identity, now + lifetime)
+        self._journal.record("login", identity=identity.name, client_id=client_id, expires_in=lifetime)
+        return AccessToken(token, lifetime)
+
+    def owner_of(self, token: str | None) -> Identity:
+        """The identity whose access token this is.
+
+        Raises:
+            Refusal: 401 without a token, 403 TokenError for one that expired or that nobody issued.
+        """
+        if not token:
+            raise unauthorized("Token missing")
+        issued = self._issued.get(token)
+        if issued is None:
+            raise token_error("Your token is invalid. Please log in again.")
+        if self._clock.now() >= issued.expires_at:
+            del self._issued[token]
+            raise token_error("Your token has expired. Please log in again.")
+        return issued.identity
+
+    def change_secret(self, client_id: str, client_secret: str) -> None:
+        """Replace the client secret of one identity, as an operator would.
+
+        Raises:
+            KeyError: no identity has this client id.
+        """
+        old = self._identities[client_id]
+        self._identities[client_id] = Identity(
+            old.name, client_id, client_secret, rights=old.rights, token_ttl=old.token_ttl
+        )
+
+    def as_json(self) -> list[dict[str, object]]:
+        """Identities, rights and locks for the state page; no secret and no token."""
+        now = self._clock.now()
+        return [
+            {
+                "name": identity.name,
+                "client_id": client_id,
+                "rights": sorted(identity.rights),
+                "locked_until": failures.locked_until if now < failures.locked_until else None,
+                "live_tokens": sum(
+                    1
+                    for issued in self._issued.values()
+                    if issued.identity.client_id == client_id and now < issued.expires_at
+                ),
+            }
+            for client_id, identity in self._identities.items()
+            for failures in [self._failures[client_id]]
+        ]
+
+    def _count_failure(self, identity: Identity, failures: _Failures, now: float) -> None:
+        if now >= failures.forgotten_at:
+            failures.count = 0
+        failures.count += 1
+        failures.forgotten_at = now + FAILURES_FORGOTTEN_S / self._scale
+        self._journal.record(
+            "login_refused", identity=identity.name, client_id=identity.client_id, why="wrong secret"
+        )
+        if failures.count >= FAILURES_TO_LOCK:
+            failures.locked_until = now + LOCKED_S / self._scale
+            failures.count = 0
+            self._journal.record(
+                "locked_out",
+                identity=identity.name,
+                client_id=identity.client_id,
+                until=failures.locked_until,
+            )
