@@ -1,6 +1,6 @@
 """Clock: the only way to learn the time or to wait.
 
-Nothing else reads the wall clock, so the whole fleet can run on virtual time, and a test never sleeps for luck.
+Nothing else reads the wall clock, so the whole fleet can run on virtual time and no test sleeps for luck.
 """
 
 import asyncio

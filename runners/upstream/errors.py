@@ -44,8 +44,8 @@ class UpstreamError(Exception):
         attempted: the call in plain words: ``create Machine x in app y``.
         why: the cause in plain words.
         status: the HTTP status, or None without one.
-        answered: False when the outcome is unknown: the answer was lost or is ambiguous, so a mutating call may
-            have happened. True when it was answered, or certainly never left this process.
+        answered: False when the outcome is unknown: the answer was lost or is ambiguous, so a mutating call
+            may have happened. True when it was answered, or certainly never left this process.
         retry_at: Unix seconds before which trying again is pointless, or None when nobody can say.
         request_id: the upstream's id of the call, or "".
         next_step: what to do next, for the person who reads it.
@@ -108,7 +108,7 @@ def class_of_status(status: int) -> ErrorClass | None:
     """Return the class that a bare HTTP status stands for, or None when it is not an error.
 
     Args:
-        status: an HTTP status. Redirects are nobody's plan here: no client follows them, so they are our fault.
+        status: an HTTP status. No client here follows redirects, so one is our fault.
     """
     if status >= _FIRST_SERVER_ERROR or status in _TRY_LATER:
         return ErrorClass.TRY_LATER
