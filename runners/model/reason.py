@@ -90,6 +90,15 @@ class Reason(StrEnum):
     HOOK_TOKEN_WRONG = "hook_token_wrong"  # noqa: S105
     ACCESS_DENIED = "access_denied"
 
+    # Why the API did not do what it was asked.
+    ACCESS_TOKEN_WRONG = "access_token_wrong"  # noqa: S105
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    REQUEST_INVALID = "request_invalid"
+    TOO_MANY_STREAMS = "too_many_streams"
+    STORE_UNAVAILABLE = "store_unavailable"
+    INTERNAL_ERROR = "internal_error"
+
     # How a Machine's main process, the boot agent, said it ended (machines/runner/boot.py EXITS).
     EXIT_NO_OIDC = "exit_no_oidc"
     EXIT_CLAIM_REFUSED = "exit_claim_refused"
