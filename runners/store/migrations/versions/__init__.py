@@ -1,0 +1,1 @@
+"""One module per revision: ``rNNNN_what_it_does.py`` with ``def upgrade(op: Operations) -> None``."""
