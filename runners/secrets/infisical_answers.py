@@ -1,0 +1,190 @@
+"""Infisical's answers, read: the shapes we use, and what each refusal means for the fleet.
+
+Nothing of a body is repeated in an error except words of a known alphabet: the error's name, the request id,
+and the paths of the fields that a 422 complains of.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from runners.upstream.errors import ErrorClass, UpstreamError, class_of_status
+from runners.upstream.limits import DEFAULT_PAUSE_S, retry_after
+from runners.upstream.unanswered import unanswered
+
+UPSTREAM = "infisical"
+
+_ISSUES_SHOWN = 5
+_WORD = re.compile(r"[A-Za-z]{1,40}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_FIELD = re.compile(r"[A-Za-z0-9_.]{1,64}")
+_TRY_AGAIN_IN = re.compile(r"try again in (\d{1,5}) second")
+
+_NEXT_STEPS: Mapping[int, str] = {
+    400: "see the request in Infisical's own log",
+    401: "check that the machine identity still exists and that its access tokens were not revoked",
+    403: "give the machine identity the right to it: the dispatcher reads values, the publisher writes too",
+    404: "check project_id, environment and path in [infisical]",
+    422: "check project_id, environment and path in [infisical]",
+    429: "it is tried again by itself; lengthen timing.credentials_period if this goes on",
+}
+_STEP_FOR_SERVER_ERRORS = "it is tried again by itself; see whether Infisical has an incident"
+_STEP_FOR_NONSENSE = "check that infisical.api_url is an Infisical server and not a page in front of it"
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class AccessTokenAnswer(_Answer):
+    """What a login hands out; ``expires_in`` in seconds, 0 from old servers for a token without end."""
+
+    access_token: SecretStr = Field(alias="accessToken")
+    expires_in: float = Field(alias="expiresIn", ge=0)
+
+
+class SecretAnswer(_Answer):
+    """One secret."""
+
+    key: str = Field(alias="secretKey")
+    value: SecretStr = Field(alias="secretValue")
+    hidden: bool = Field(alias="secretValueHidden")
+
+
+class ImportAnswer(_Answer):
+    """The secrets of one imported folder."""
+
+    secrets: tuple[SecretAnswer, ...]
+
+
+class SecretListAnswer(_Answer):
+    """A folder's own secrets and those it imports, later imports winning over earlier ones."""
+
+    secrets: tuple[SecretAnswer, ...]
+    imports: tuple[ImportAnswer, ...] = ()
+
+
+class WriteAnswer(_Answer):
+    """A write was done, or turned into a request for approval."""
+
+    approval: Mapping[str, object] | None = None
+
+
+A = TypeVar("A", bound=_Answer)
+
+
+def read_answer(model: type[A], answer: httpx.Response, attempted: str) -> A:
+    """Read a successful answer.
+
+    Raises:
+        UpstreamError: it does not have the shape that Infisical documents.
+    """
+    wrong: list[str] = []
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError as error:
+        wrong = [
+            ".".join(str(part) for part in issue["loc"])
+            for issue in error.errors(include_input=False, include_context=False, include_url=False)
+        ]
+    fields = ", ".join(path for path in wrong[:_ISSUES_SHOWN] if _FIELD.fullmatch(path)) or "it is not JSON"
+    raise UpstreamError(
+        upstream=UPSTREAM,
+        error_class=ErrorClass.OUR_FAULT,
+        attempted=attempted,
+        why=f"the answer is not Infisical's ({fields})",
+        status=answer.status_code,
+        next_step=_STEP_FOR_NONSENSE,
+    )
+
+
+def no_answer(error: httpx.HTTPError, attempted: str) -> UpstreamError:
+    """The UpstreamError for a call that brought no answer, or one that cannot even be decoded."""
+    if isinstance(error, httpx.TransportError):
+        return unanswered(UPSTREAM, attempted, error)
+    return UpstreamError(
+        upstream=UPSTREAM,
+        error_class=ErrorClass.TRY_LATER,
+        attempted=attempted,
+        why=f"the answer cannot be read ({type(error).__name__})",
+        answered=False,
+        next_step=_STEP_FOR_NONSENSE,
+    )
+
+
+def token_refused(answer: httpx.Response) -> bool:
+    """Whether it is the access token that was refused, so that a new login may help."""
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return True
+    return answer.status_code == httpx.codes.FORBIDDEN and _error_name(_fields(answer)) == "TokenError"
+
+
+def refusal(answer: httpx.Response, attempted: str, now: float) -> UpstreamError:
+    """The UpstreamError for an answer that is not a success.
+
+    Args:
+        answer: its body has been read.
+        attempted: the call in plain words.
+        now: Unix seconds; what a wait in the answer is counted from.
+    """
+    fields = _fields(answer)
+    status = answer.status_code
+    request_id = fields.get("reqId")
+    return UpstreamError(
+        upstream=UPSTREAM,
+        error_class=class_of_status(status) or ErrorClass.OUR_FAULT,
+        attempted=attempted,
+        why=_why(status, fields),
+        status=status,
+        # A server error may come after the write was done.
+        answered=status < httpx.codes.INTERNAL_SERVER_ERROR,
+        retry_at=_retry_at(answer, fields, now),
+        request_id=request_id if isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id) else "",
+        next_step=_NEXT_STEPS.get(
+            status,
+            _STEP_FOR_SERVER_ERRORS if status >= httpx.codes.INTERNAL_SERVER_ERROR else _STEP_FOR_NONSENSE,
+        ),
+    )
+
+
+def _why(status: int, fields: Mapping[str, object]) -> str:
+    name = _error_name(fields) or "no reason that could be read"
+    if status != httpx.codes.UNPROCESSABLE_ENTITY:
+        return f"Infisical says {name}"
+    paths = [path for path in _issue_paths(fields.get("message")) if _FIELD.fullmatch(path)]
+    return f"Infisical says {name} about {', '.join(paths[:_ISSUES_SHOWN]) or 'the request'}"
+
+
+def _retry_at(answer: httpx.Response, fields: Mapping[str, object], now: float) -> float | None:
+    if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+        return None
+    # Only the sentence is certain to be there; a header, when there is one, comes first.
+    until = retry_after(answer.headers, now)
+    if until is not None:
+        return until
+    said = _TRY_AGAIN_IN.search(str(fields.get("message", "")))
+    return now + (float(said[1]) if said else DEFAULT_PAUSE_S)
+
+
+def _issue_paths(message: object) -> list[str]:
+    if not isinstance(message, list):
+        return []
+    paths = [issue.get("path") for issue in message if isinstance(issue, dict)]
+    return [".".join(str(part) for part in path) for path in paths if isinstance(path, list)]
+
+
+def _error_name(fields: Mapping[str, object]) -> str:
+    name = fields.get("error")
+    return name if isinstance(name, str) and _WORD.fullmatch(name) else ""
+
+
+def _fields(answer: httpx.Response) -> Mapping[str, object]:
+    try:
+        fields = json.loads(answer.content)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
