@@ -21,7 +21,7 @@ class StoreError(Exception):
         super().__init__(f"could not {attempted}: {why}. Next: {next_step}")
 
 
-class StoreUnavailable(StoreError):  # noqa: N818 - it names the state of the store
+class StoreUnavailable(StoreError):
     """The database cannot be reached, stayed locked, or broke off.
 
     When it broke off during the commit nobody knows whether the transaction was kept; the caller finds out by
@@ -29,5 +29,5 @@ class StoreUnavailable(StoreError):  # noqa: N818 - it names the state of the st
     """
 
 
-class StoreNewer(StoreError):  # noqa: N818 - it names the state of the store
+class StoreNewer(StoreError):
     """The database was migrated by a newer fly-gha, whose tables this one does not know."""
