@@ -1,1 +1,1 @@
-"""Fly's Machines API in Fly's own words: typed client, errors, OIDC verification. Nothing of ours."""
+"""Fly's Machines API in Fly's own words: a typed client, its errors, and OIDC verification."""

@@ -1,0 +1,148 @@
+"""The Machines API's nouns, as far as we send or read them (facts/fly.md; specs/fly-machines-openapi.json).
+
+What we send forbids unknown fields: Fly ignores a misspelt option without a word, so it must not leave here.
+What we read ignores them: Fly may add fields whenever it likes.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class Sent(BaseModel):
+    """Something we send."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answered(BaseModel):
+    """Something Fly tells us."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Guest(Sent):
+    """CPUs and memory. ``memory_mb`` is in MiB."""
+
+    cpu_kind: Literal["shared", "performance"]
+    cpus: int = Field(ge=1)
+    memory_mb: int = Field(ge=256, multiple_of=256)
+
+
+class Restart(Sent):
+    """What Fly does when the main process exits; without it a crash is restarted."""
+
+    policy: Literal["no", "always", "on-failure"]
+
+
+class Rootfs(Sent):
+    """The root file system: 8 GB unless a size in GB is given."""
+
+    size_gb: int = Field(ge=1)
+
+
+class StopConfig(Sent):
+    """The signal a stop sends first, and how long until the kill (``30s``)."""
+
+    signal: Literal["SIGINT", "SIGTERM"]
+    timeout: str = Field(pattern=r"^[1-9][0-9]{0,2}s$")
+
+
+class Dns(Sent):
+    """Whether the private network's DNS knows the Machine."""
+
+    skip_registration: bool
+
+
+class MachineConfig(Sent):
+    """What a Machine is. ``services`` has no field here: a runner takes no traffic."""
+
+    image: str = Field(min_length=1)
+    guest: Guest
+    env: Mapping[str, str]
+    metadata: Mapping[str, str]
+    restart: Restart
+    auto_destroy: bool
+    rootfs: Rootfs
+    stop_config: StopConfig
+    dns: Dns
+
+
+class CreateMachine(Sent):
+    """The body of a create. ``skip_launch`` creates without starting."""
+
+    name: str = Field(min_length=1)
+    region: str = Field(min_length=2)
+    config: MachineConfig
+    skip_launch: bool = False
+    skip_secrets: bool = False
+
+
+class StopMachine(Sent):
+    """The body of a stop; the timeout is a duration such as ``30s``."""
+
+    signal: Literal["SIGINT", "SIGTERM", "SIGKILL"] = "SIGTERM"
+    timeout: str | None = None
+
+
+class SeenConfig(Answered):
+    """The parts of a Machine's config that we read back."""
+
+    image: str = ""
+    metadata: Mapping[str, str] | None = None
+
+
+class ExitEvent(Answered):
+    """How a Machine's main process ended."""
+
+    exit_code: int | None = None
+    oom_killed: bool = False
+
+
+class Event(Answered):
+    """One entry of a Machine's history; ``timestamp`` is in milliseconds."""
+
+    type: str = ""
+    status: str = ""
+    timestamp: int = 0
+    request: Mapping[str, Any] | None = None
+
+    @property
+    def exit_event(self) -> ExitEvent | None:
+        """The exit it tells of, in one of the two places seen; None when it tells of none we can read.
+
+        Nothing is published about ``request``, so an odd one must not make a whole list unreadable.
+        """
+        request = self.request or {}
+        monitor = request.get("MonitorEvent")
+        nested = monitor.get("exit_event") if isinstance(monitor, Mapping) else None
+        try:
+            return ExitEvent.model_validate(nested or request.get("exit_event"))
+        except ValidationError:
+            return None
+
+
+class Machine(Answered):
+    """A Machine as Fly describes it.
+
+    Attributes:
+        state: Fly's word; ``destroyed`` is the last one.
+        host_status: ``ok``, or the reason why ``config`` is absent and ``incomplete_config`` partial.
+    """
+
+    id: str = Field(min_length=1)
+    name: str = ""
+    state: str = ""
+    region: str = ""
+    created_at: str = ""
+    host_status: str | None = None
+    config: SeenConfig | None = None
+    incomplete_config: SeenConfig | None = None
+    events: tuple[Event, ...] | None = None
+
+    @property
+    def last_exit(self) -> ExitEvent | None:
+        """The latest exit in the events it came with, or None."""
+        exits = [event for event in self.events or () if event.exit_event is not None]
+        return max(exits, key=lambda event: event.timestamp).exit_event if exits else None
