@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from runners.model.nouns import Job, Machine, Runner
+from runners.model.reason import Why
 from runners.model.settings import PoolSettings
 from runners.model.timing import Timing
 
@@ -87,12 +88,12 @@ class RunnerReading:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A launch that one place refused for lack of capacity."""
+    """A launch that one place refused: for lack of capacity, or for good (then for every region)."""
 
-    app: str
     region: str
     machine_class: str
     at: float
+    why: Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class Limits:
         creates: by app, the times of recent create intents, oldest first.
         writes: by owner, the times of recent mint and DELETE intents, oldest first.
         blocked_until: by upstream key (``fly:APP`` or ``github:OWNER``), when its breaker or its rate-limit
-            answer lets calls through again.
+            answer lets calls through again; by ``mint:POOL``, when a refused mint is tried again.
     """
 
     creates_per_second: float = 1.0

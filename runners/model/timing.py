@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 
@@ -89,6 +89,15 @@ class Timing(BaseModel):
     token_refresh_margin: Seconds = Field(
         600, description="A GitHub token is renewed when it has this long to live."
     )
+
+    @model_validator(mode="after")
+    def _waits_outlast_calls(self) -> Self:
+        for name in ("launch_deadline", "delete_again", "destroy_again"):
+            if getattr(self, name) <= self.upstream_deadline:
+                raise ValueError(
+                    f"timing.{name} must be longer than timing.upstream_deadline: a call may still be out"
+                )
+        return self
 
     def scaled(self, factor: float) -> Self:
         """The same timing with every duration divided by ``factor`` (the demo's time scale)."""

@@ -9,7 +9,7 @@ MINUTE = 60.0
 
 
 def creates_left(snapshot: Snapshot, app: str) -> float:
-    """Tokens in this app's create bucket now (facts/fly.md §7: 1/s, burst 3, per app); may be negative."""
+    """Tokens in this app's create bucket now; may be negative (Fly documents 1/s, burst 3, per app)."""
     limits = snapshot.limits
     times = limits.creates.get(app, ())
     return _replay(times, limits.creates_per_second, float(limits.create_burst), snapshot.now)
@@ -21,7 +21,7 @@ def create_again_at(snapshot: Snapshot, tokens: float) -> float:
 
 
 def writes_left(snapshot: Snapshot, owner: str) -> int:
-    """GitHub writes left in this minute for one installation (facts/github.md §6)."""
+    """GitHub writes left in this minute for one installation (secondary limit: 900 points, 5 a write)."""
     recent = [at for at in snapshot.limits.writes.get(owner, ()) if snapshot.now - at < MINUTE]
     return snapshot.limits.writes_per_minute - len(recent)
 

@@ -125,6 +125,11 @@ class _Purse:
         missing = self.snapshot.missing_credentials.get(f"github:{owner}")
         if missing is not None:
             return Why(Reason.CREDENTIAL_MISSING, f"{missing} is missing")
+        refused = self._blocked(f"mint:{pool.name}")
+        if refused is not None:
+            return Why(
+                Reason.MINT_REFUSED, f"GitHub refused the last registration of pool {pool.name}", refused
+            )
         if wanted == "token":
             return "token"
         blocked = self._blocked(f"github:{owner}")

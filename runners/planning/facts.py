@@ -187,6 +187,13 @@ def _is_gone(snapshot: Snapshot, runner: Runner, *, machine_gone: bool) -> bool:
     return runner.finished_at is not None and listed_without
 
 
+def mint_is_out(runner: Runner, snapshot: Snapshot) -> bool:
+    """Whether a mint's answer may still come: a DELETE sent before it would find nothing and leave a ghost."""
+    if runner.mint_sent_at is None or runner.minted_at is not None or runner.reason is Reason.MINT_LOST:
+        return False
+    return snapshot.now - runner.mint_sent_at <= snapshot.timing.launch_deadline
+
+
 def may_be_registered(runner: Runner) -> bool:
     """Whether GitHub may hold a record of it: minted by jit, or given a token, and not known absent."""
     if runner.deregistered_at is not None:

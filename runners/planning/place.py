@@ -8,7 +8,7 @@ is held until the first of them may be asked again.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runners.model.reason import Reason, Why
+from runners.model.reason import Why
 from runners.model.snapshot import Pool, Snapshot
 from runners.planning.buckets import creates_left
 from runners.planning.plan import Action, Held, Launch, target_of
@@ -25,10 +25,9 @@ def place(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[tuple[Action
             placed.append(action)
             continue
         pool = pools[action.pool]
-        region, until = _region(snapshot, pool, action.machine_class)
-        if region is None:
-            detail = f"{', '.join(pool.settings.regions)} refused {action.machine_class} for lack of capacity"
-            held.append(Held(target_of(action), pool.name, Why(Reason.NO_CAPACITY, detail, until)))
+        region = _region(snapshot, pool, action.machine_class)
+        if isinstance(region, Why):
+            held.append(Held(target_of(action), pool.name, region))
             continue
         app = _app(snapshot, pool, left)
         left[app] -= 1
@@ -36,17 +35,19 @@ def place(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[tuple[Action
     return tuple(placed), tuple(held)
 
 
-def _region(snapshot: Snapshot, pool: Pool, machine_class: str) -> tuple[str | None, float | None]:
-    """The first region without a recent refusal of this class, or None and when that changes."""
-    refused: dict[str, float] = {}
-    for refusal in snapshot.refusals:
-        until = refusal.at + snapshot.timing.capacity_memory
-        if refusal.machine_class == machine_class and until > snapshot.now:
-            refused[refusal.region] = max(until, refused.get(refusal.region, 0.0))
+def _region(snapshot: Snapshot, pool: Pool, machine_class: str) -> str | Why:
+    """The first region without a recent refusal of this class, or why there is none."""
+    memory = snapshot.timing.capacity_memory
+    recent = {
+        refusal.region: refusal
+        for refusal in snapshot.refusals
+        if refusal.machine_class == machine_class and snapshot.now - refusal.at < memory
+    }
     for region in pool.settings.regions:
-        if region not in refused:
-            return region, None
-    return None, min(refused[region] for region in pool.settings.regions)
+        if region not in recent:
+            return region
+    first = min((recent[region] for region in pool.settings.regions), key=lambda refusal: refusal.at)
+    return Why(first.why.reason, first.why.detail, first.at + memory)
 
 
 def _app(snapshot: Snapshot, pool: Pool, left: Mapping[str, float]) -> str:

@@ -9,7 +9,7 @@ from runners.model.nouns import Machine, Runner
 from runners.model.reason import Reason, Why
 from runners.model.snapshot import Snapshot
 from runners.model.states import MachineState, RunnerState
-from runners.planning.facts import may_be_registered
+from runners.planning.facts import may_be_registered, mint_is_out
 from runners.planning.plan import Action, Defer, Deregister, Destroy, Retire
 from runners.planning.tally import UNCLAIMED_STATES, Tally, is_doubtful
 
@@ -89,7 +89,8 @@ def _continue(snapshot: Snapshot, runner: Runner, machine: Machine | None) -> It
     timing, now = snapshot.timing, snapshot.now
     why = Why(runner.reason or Reason.SURPLUS, "retiring")
     needs_delete = may_be_registered(runner) and (runner.finished_at is None or _lingers(snapshot, runner))
-    if needs_delete and now - (runner.delete_sent_at or 0.0) > timing.delete_again:
+    due = now - (runner.delete_sent_at or 0.0) > timing.delete_again
+    if needs_delete and due and not mint_is_out(runner, snapshot):
         yield Deregister(runner.name, why)
     if machine is None or runner.claimed_at is None or needs_delete:
         return

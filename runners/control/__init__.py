@@ -1,0 +1,1 @@
+"""Observe, apply, and one file per loop: the only place where decisions become effects."""

@@ -1,0 +1,47 @@
+"""The delivery catch-up: webhooks that GitHub tried to send and we did not take, from the App's delivery log.
+
+One call a minute covers every installation and spends none of their quota. It needs the App key
+(``github.credentials = "app"``); without it the queue sweep alone finds what was lost.
+"""
+
+from runners.control.intake import DeliveryIntake
+from runners.control.world import World
+from runners.github.deliveries import DeliveryRef
+from runners.store import deliveries
+
+CURSOR = "delivery-log"
+# Attempts appear in the log somewhat after they were made, so each reading begins a little before the last.
+OVERLAP_S = 120.0
+# The log reaches back three days; a first reading goes back less, since older jobs have long been decided.
+FIRST_REACH_S = 86_400.0
+
+
+async def delivery_pass(world: World, intake: DeliveryIntake) -> float | None:
+    """Read the log since the cursor, and hand what never arrived to the webhook's own handler."""
+    if not await world.github.deliveries_readable():
+        return None
+    began = world.clock.now()
+    stored = await world.store.run(lambda conn: deliveries.cursor(conn, CURSOR))
+    since = began - FIRST_REACH_S if stored is None else float(stored) - OVERLAP_S
+    attempts = await _attempts(world, since)
+    arrived = {attempt.guid for attempt in attempts if attempt.arrived}
+    for guid, attempt in {a.guid: a for a in attempts if a.event == "workflow_job"}.items():
+        if guid in arrived or await world.store.run(lambda conn, guid=guid: deliveries.known(conn, guid)):  # type: ignore[misc]
+            continue
+        async with world.pace():
+            payload = await world.github.delivery(attempt.id)
+        await intake(guid, attempt.event, payload)
+    await world.store.run(lambda conn: deliveries.set_cursor(conn, CURSOR, repr(began)))
+    return None
+
+
+async def _attempts(world: World, since: float) -> list[DeliveryRef]:
+    found: list[DeliveryRef] = []
+    cursor: str | None = None
+    while True:
+        async with world.pace():
+            page = await world.github.deliveries(since, cursor=cursor)
+        found.extend(page.deliveries)
+        cursor = page.next_cursor
+        if cursor is None:
+            return found

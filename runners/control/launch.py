@@ -1,0 +1,191 @@
+"""The launch and the mint: two calls per request, in parallel, each recording its own outcome.
+
+A refused launch ends its rows at once. A launch without an answer is left to the Machine list, which looks
+the name up. A mint without an answer is never repeated: its Runner retires, the record is found by name and
+removed, and the Machine gets a Runner with a new name.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from machines.provider import LaunchOrder
+from runners.control.request import ACTOR, Order
+from runners.control.world import World
+from runners.model.nouns import Machine, Runner
+from runners.model.reason import Reason, Why
+from runners.model.states import MachineState, RunnerState
+from runners.registration.mint import mint
+from runners.registration.registration import token_hash
+from runners.secrets.interface import CredentialMissing
+from runners.store import events, machines, runners, sealed
+from runners.upstream.errors import ErrorClass, UpstreamError
+
+
+async def launch(world: World, order: Order) -> None:
+    """Send the create or the start of one committed request, and record what came of it."""
+    machine = order.machine
+    world.reached("launch.committed")
+    try:
+        fly_id = await _call(world, order)
+    except (UpstreamError, CredentialMissing) as error:
+        await _launch_failed(world, order, error)
+        return
+    world.reached("launch.answered")
+    to = MachineState.STARTING if order.start else MachineState.STOPPED
+    await world.store.run(lambda conn: _launched(conn, machine, order.runner, fly_id, to, world.clock.now()))
+    world.changed()
+
+
+async def _call(world: World, order: Order) -> str:
+    machine, settings = order.machine, world.settings
+    if not order.create:
+        if machine.fly_id is None:
+            raise ValueError(f"Machine {machine.name} is to be started but has no id")
+        await world.provider.start(machine.app, machine.fly_id)
+        return machine.fly_id
+    found = await world.provider.launch(
+        LaunchOrder(
+            name=machine.name,
+            app=machine.app,
+            region=machine.region,
+            pool=machine.pool,
+            machine_class=machine.machine_class,
+            image=machine.image,
+            fleet=settings.fleet.name,
+            url=settings.fleet.public_url,
+            start=order.start,
+            claim_deadline_s=_claim_deadline(order, world),
+            clock_skew_max_s=settings.timing.clock_skew_max,
+        )
+    )
+    return found.fly_id
+
+
+def _claim_deadline(order: Order, world: World) -> float:
+    """A spare waits in its claim poll for as long as it may live; a cold Machine is waited for."""
+    timing = world.settings.timing
+    return timing.claim_deadline if order.runner is not None else timing.spare_max_age
+
+
+def _launched(
+    conn: Connection, machine: Machine, runner: Runner | None, fly_id: str, to: MachineState, now: float
+) -> None:
+    machines.adopt(conn, machine.name, fly_id)
+    machines.move(conn, machine.name, to, at=now, actor=ACTOR, reason=Reason.OBSERVED, external_id=fly_id)
+    if runner is not None:
+        runners.move(conn, runner.name, RunnerState.LAUNCHING, at=now, actor=ACTOR, reason=Reason.OBSERVED)
+
+
+async def _launch_failed(world: World, order: Order, error: UpstreamError | CredentialMissing) -> None:
+    machine, runner = order.machine, order.runner
+    if isinstance(error, UpstreamError) and not error.answered:
+        why = Why(Reason.LAUNCH_LOST, f"no answer: {error.why}; the Machine is looked up by name")
+        await world.store.run(lambda conn: _note(conn, machine, why, "lost", world.clock.now()))
+        return
+    why = _why_not_launched(error)
+    if why.reason is Reason.LAUNCH_NO_CAPACITY:
+        world.refused(machine.region, machine.machine_class, Why(Reason.NO_CAPACITY, why.detail))
+    elif not isinstance(error, UpstreamError) or error.error_class is not ErrorClass.TRY_LATER:
+        # Refused for good: another region would refuse it too, so none is asked for a while.
+        pool = world.settings.pool(machine.pool)
+        for region in pool.regions if pool is not None else (machine.region,):
+            world.refused(region, machine.machine_class, why)
+    await world.store.run(lambda conn: _not_launched(conn, order, why, world.clock.now()))
+    world.changed()
+    if runner is not None:
+        world.wake_planner()
+
+
+def _why_not_launched(error: UpstreamError | CredentialMissing) -> Why:
+    if isinstance(error, CredentialMissing):
+        return Why(Reason.LAUNCH_REFUSED, f"{error.name} is missing")
+    if error.error_class is ErrorClass.NO_CAPACITY:
+        return Why(Reason.LAUNCH_NO_CAPACITY, error.why)
+    return Why(Reason.LAUNCH_REFUSED, f"{error.error_class}: {error.why}")
+
+
+def _not_launched(conn: Connection, order: Order, why: Why, now: float) -> None:
+    """Nothing exists at Fly: a create's row is gone, a start's spare is stopped again."""
+    machine, runner = order.machine, order.runner
+    to = MachineState.GONE if order.create else MachineState.STOPPED
+    machines.move(conn, machine.name, to, at=now, actor=ACTOR, reason=why.reason, detail=why.detail)
+    if runner is not None:
+        runners.move(
+            conn,
+            runner.name,
+            RunnerState.RETIRING,
+            at=now,
+            actor=ACTOR,
+            reason=why.reason,
+            detail=why.detail,
+            retiring_at=now,
+        )
+
+
+def _note(conn: Connection, machine: Machine, why: Why, outcome: str, now: float) -> None:
+    events.append(
+        conn,
+        at=now,
+        actor=ACTOR,
+        verb="launched",
+        target=f"machine/{machine.name}",
+        reason=why.reason,
+        detail=why.detail,
+        outcome=outcome,
+    )
+
+
+async def mint_for(world: World, runner: Runner) -> None:
+    """Mint one Runner's registration, seal it, and ring the Machine that waits for it."""
+    pool = world.settings.pool(runner.pool)
+    if pool is None:
+        return
+    try:
+        sealer = world.sealer()
+        registration, github_id = await mint(world.github, runner, pool, world.settings.github, world.entropy)
+    except (UpstreamError, CredentialMissing) as error:
+        await _mint_failed(world, runner, error)
+        return
+    world.reached("mint.answered")
+    ciphertext = sealer.seal(registration)
+    hook_hash = token_hash(registration.hook_token.get_secret_value())
+    now = world.clock.now()
+
+    def op(conn: Connection) -> None:
+        sealed.put(conn, runner.name, ciphertext, now)
+        runners.set_hook_token(conn, runner.name, hook_hash)
+        known = {} if github_id is None else {"github_id": github_id}
+        runners.update(conn, runner.name, minted_at=now, **known)
+
+    await world.store.run(op)
+    world.doorbell.ring(runner.machine_name)
+
+
+async def _mint_failed(world: World, runner: Runner, error: UpstreamError | CredentialMissing) -> None:
+    """Lost: the record may exist, so it is removed by name. Refused: nothing exists; ask again later."""
+    now = world.clock.now()
+    lost = isinstance(error, UpstreamError) and not error.answered
+    taken = isinstance(error, UpstreamError) and error.status == 409  # noqa: PLR2004 - Conflict: the name exists
+    if lost or taken:
+        why = Why(Reason.MINT_LOST, "the mint's answer was lost; its record is removed by name")
+        fields: dict[str, Any] = {"retiring_at": now}
+    else:
+        detail = f"{error.name} is missing" if isinstance(error, CredentialMissing) else error.why
+        why = Why(Reason.MINT_REFUSED, detail)
+        fields = {"retiring_at": now, "deregistered_at": now}
+        world.mint_refused_until[runner.pool] = now + world.settings.timing.backoff_first
+    await world.store.run(
+        lambda conn: runners.move(
+            conn,
+            runner.name,
+            RunnerState.RETIRING,
+            at=now,
+            actor=ACTOR,
+            reason=why.reason,
+            detail=why.detail,
+            **fields,
+        )
+    )
+    world.changed()
+    world.wake_planner()

@@ -1,0 +1,93 @@
+"""Readings: what the lists of Fly and GitHub said, and since when, kept between passes in memory.
+
+Absence is evidence only in a series: a name that our rows had *before* the list was asked for, missing from
+each reading since. A failed list adds nothing, and a reading older than a few periods is unknown again. After
+a restart the series begins anew, which only makes the fleet slower to believe that something is gone.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+from runners.model.snapshot import End, MachineReading, RunnerReading, SeenMachine, SeenRunner
+
+STALE_PERIODS = 4
+
+
+class Readings:
+    """The last reading of each app and of each scope.
+
+    Args:
+        machine_period: seconds between Machine lists.
+        runner_period: seconds between runner lists.
+    """
+
+    def __init__(self, machine_period: float, runner_period: float) -> None:
+        self._machine_stale = machine_period * STALE_PERIODS
+        self._runner_stale = runner_period * STALE_PERIODS
+        self._machines: dict[str, MachineReading] = {}
+        self._runners: dict[str, RunnerReading] = {}
+
+    def machines_read(
+        self,
+        app: str,
+        at: float,
+        expected: Collection[str],
+        seen: Iterable[SeenMachine],
+        ended: Mapping[str, End],
+    ) -> None:
+        """Take in one app's list.
+
+        Args:
+            app: whose.
+            at: when the list was asked for.
+            expected: names of the rows the app had before that.
+            seen: what the list showed; ``first_seen_at`` is set here.
+            ended: names that Fly, asked by id or name, said have ended.
+        """
+        old = self._machines.get(app)
+        before = {} if old is None else old.machines
+        kept = {
+            each.name: replace(
+                each, first_seen_at=before[each.name].first_seen_at if each.name in before else at
+            )
+            for each in seen
+        }
+        absent = _absent_since(old, at, expected, kept)
+        self._machines[app] = MachineReading(at, kept, absent, dict(ended))
+
+    def runners_read(
+        self, scope: str, at: float, expected: Collection[str], seen: Iterable[SeenRunner]
+    ) -> None:
+        """Take in one scope's list; the arguments are as for ``machines_read``."""
+        old = self._runners.get(scope)
+        before = {} if old is None else old.runners
+        kept = {
+            each.name: replace(
+                each, first_seen_at=before[each.name].first_seen_at if each.name in before else at
+            )
+            for each in seen
+        }
+        self._runners[scope] = RunnerReading(at, kept, _absent_since(old, at, expected, kept))
+
+    def fly(self, apps: Iterable[str], now: float) -> dict[str, MachineReading | None]:
+        """By app, its reading; None when there is none that is young enough."""
+        found: dict[str, MachineReading | None] = {}
+        for app in apps:
+            reading = self._machines.get(app)
+            found[app] = reading if reading is not None and now - reading.at <= self._machine_stale else None
+        return found
+
+    def github(self, scopes: Iterable[str], now: float) -> dict[str, RunnerReading | None]:
+        """By scope, as ``fly``."""
+        found: dict[str, RunnerReading | None] = {}
+        for scope in scopes:
+            reading = self._runners.get(scope)
+            found[scope] = reading if reading is not None and now - reading.at <= self._runner_stale else None
+        return found
+
+
+def _absent_since(
+    old: MachineReading | RunnerReading | None, at: float, expected: Collection[str], seen: Collection[str]
+) -> dict[str, float]:
+    before: Mapping[str, float] = {} if old is None else old.absent_since
+    return {name: before.get(name, at) for name in expected if name not in seen}

@@ -1,0 +1,100 @@
+"""World: what one dispatcher is made of, and the little it keeps in memory between passes.
+
+Built once by ``runners/fleet.py`` and handed to observe, apply and the loops. Nothing in it is needed for
+correctness after a crash: the rows are in the store, the readings are read again.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from machines.provider import Provider
+from runners.control.books import Books
+from runners.control.effects import Effects
+from runners.control.readings import Readings
+from runners.github.client import GitHub
+from runners.model.reason import Why
+from runners.model.settings import Settings
+from runners.model.snapshot import Refusal, Snapshot
+from runners.planning.forecast import Forecast
+from runners.planning.plan import Plan
+from runners.registration.doorbell import Doorbell
+from runners.registration.registration import Sealer
+from runners.secrets.interface import Vault
+from runners.store.engine import Store
+from runners.upstream.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The latest pass of the planner, for everyone who asks why.
+
+    Attributes:
+        snapshot: what it knew.
+        plan: what it decided.
+        whys: by job id, why the job waits.
+        forecasts: by job id, when it is expected to start.
+    """
+
+    snapshot: Snapshot
+    plan: Plan
+    whys: Mapping[int, Why]
+    forecasts: Mapping[int, Forecast]
+
+
+@dataclass
+class World:
+    """Everything that control works with.
+
+    Attributes:
+        settings: fleet.toml.
+        holder: this dispatcher's name in the lease.
+        entropy: gives random bytes.
+        unique: gives the unique part of a new Machine's name.
+        prices: by pool, US dollars per hour of one started Machine.
+        books: spending and pace, kept for a short while.
+        sealer: the Sealer of the current fleet key; raises CredentialMissing.
+        blocked: by upstream key, until when calls are pointless.
+        pace: enter it before each read of the recovery loops.
+        quota: by owner, the share of the hourly GitHub quota that is left, None when not known.
+        reached: called at named steps; the crash tests end the process there.
+        changed: called after each commit that changed something others may watch.
+        wake_planner: run the planner now.
+        refusals: recent launch refusals, newest last.
+        mint_refused_until: by pool, when a refused mint is tried again.
+        sweeps: how many queue sweeps there were.
+    """
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    provider: Provider
+    github: GitHub
+    vault: Vault
+    readings: Readings
+    effects: Effects
+    doorbell: Doorbell
+    books: Books
+    holder: str
+    entropy: Callable[[int], bytes]
+    unique: Callable[[], str]
+    prices: Mapping[str, float]
+    sealer: Callable[[], Sealer]
+    blocked: Callable[[], Mapping[str, float]]
+    missing_credentials: Callable[[], Mapping[str, str]]
+    pace: Callable[[], AbstractAsyncContextManager[object]]
+    quota: Callable[[str], float | None] = lambda _owner: None
+    reached: Callable[[str], None] = lambda _step: None
+    changed: Callable[[], None] = lambda: None
+    wake_planner: Callable[[], None] = lambda: None
+    refusals: list[Refusal] = field(default_factory=list)
+    mint_refused_until: dict[str, float] = field(default_factory=dict)
+    sweeps: int = 0
+    view: View | None = None
+
+    def refused(self, region: str, machine_class: str, why: Why) -> None:
+        """Remember that a place refused a launch; what is too old to matter is forgotten."""
+        now = self.clock.now()
+        memory = self.settings.timing.capacity_memory
+        self.refusals = [each for each in self.refusals if now - each.at < memory]
+        self.refusals.append(Refusal(region, machine_class, now, why))
