@@ -1,0 +1,150 @@
+"""One set of tests over three stores: SQLite by aiosqlite, SQLite inline, and a real PostgreSQL server."""
+
+import asyncio
+import contextlib
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event
+
+from runners.store.engine import AsyncStore, InlineStore, open_store
+from runners.store.tables import metadata
+from tests.postgres import Postgres, launch
+
+KINDS = ("sqlite", "inline", "postgresql")
+# Where several connections can be at work at once.
+CONCURRENT_KINDS = ("sqlite", "postgresql")
+WALL_CLOCK = re.compile(
+    r"\b(now|clock_timestamp|unixepoch|julianday|random|gen_random_uuid)\s*\(|CURRENT_", re.IGNORECASE
+)
+
+
+@dataclass
+class Place:
+    """A database of one kind; every ``open`` is another store on it, as another process would have."""
+
+    kind: str
+    url: str
+    make: Callable[[], AsyncStore | InlineStore]
+    opened: list = field(default_factory=list)
+
+    def open(self):
+        store = self.make()
+        self.opened.append(store)
+        return store
+
+    async def close(self):
+        for store in self.opened:
+            await store.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(request):
+    with launch() as server:
+        capture = request.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            sys.stderr.write(f"\nstore suite: {server.sql('select version()')}\n")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Postgres) -> Postgres:
+    asyncio.run(_migrate(open_store(postgres.url())))
+    return postgres
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "store.db"
+    asyncio.run(_migrate(InlineStore(str(path))))
+    return path
+
+
+@pytest.fixture
+def make_place(migrated_sqlite, migrated_postgres, tmp_path):
+    """Places with the newest tables and no rows."""
+
+    def make(kind: str) -> Place:
+        if kind == "postgresql":
+            server = migrated_postgres
+            tables = ", ".join(sorted(metadata.tables))
+            server.sql(f"truncate {tables} restart identity cascade")
+            return Place(kind, server.url(), lambda: open_store(server.url()))
+        path = tmp_path / "store.db"
+        shutil.copy(migrated_sqlite, path)
+        return _sqlite_place(kind, path)
+
+    return make
+
+
+@pytest.fixture(params=KINDS)
+async def place(request, make_place):
+    """A migrated database of each kind, without rows."""
+    place = make_place(request.param)
+    yield place
+    await place.close()
+
+
+@pytest.fixture(params=CONCURRENT_KINDS)
+async def shared_place(request, make_place):
+    """A migrated database of each kind that several connections can use at once."""
+    place = make_place(request.param)
+    yield place
+    await place.close()
+
+
+@pytest.fixture(params=KINDS)
+async def empty_place(request, postgres, tmp_path):
+    """A database of each kind without any table."""
+    if request.param == "postgresql":
+        name = re.sub(r"\W", "_", tmp_path.name).lower()
+        postgres.sql(f"create database {name}")
+        place = Place("postgresql", postgres.url(name), lambda: open_store(postgres.url(name)))
+    else:
+        place = _sqlite_place(request.param, tmp_path / "empty.db")
+    yield place
+    await place.close()
+
+
+@pytest.fixture
+def store(place):
+    """A store of each kind. Every statement it sends is held to the suite's promises."""
+    with promises_kept():
+        yield place.open()
+
+
+@contextlib.contextmanager
+def promises_kept():
+    """Every SELECT says its order, and no statement asks the database for the time or for chance."""
+    broken: list[str] = []
+
+    def look(_conn, _cursor, statement, *_rest):
+        reads = statement.lstrip().upper().startswith("SELECT") and " FROM " in " ".join(
+            statement.upper().split()
+        )
+        if (reads and "ORDER BY" not in statement) or WALL_CLOCK.search(statement):
+            broken.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", look)
+    try:
+        yield broken
+    finally:
+        event.remove(Engine, "before_cursor_execute", look)
+    assert broken == []
+
+
+def _sqlite_place(kind: str, path: Path) -> Place:
+    url = f"sqlite:///{path}"
+    return Place(
+        kind, url, (lambda: InlineStore(str(path))) if kind == "inline" else (lambda: open_store(url))
+    )
+
+
+async def _migrate(store) -> None:
+    await store.migrate()
+    await store.close()
