@@ -77,7 +77,9 @@ class PublishedTokens:
             raise
         left = published.left(self._clock.now())
         if left <= 0:
-            raise CredentialMissing(name, self._vault.where, PUBLISHER_STEP, f"it expired {-left:.0f} s ago")
+            raise CredentialMissing(
+                name, self._vault.where, PUBLISHER_STEP, f"it expired {abs(left):.0f} s ago"
+            )
         if left < self._margin:
             raise CredentialMissing(
                 name, self._vault.where, PUBLISHER_STEP, f"it expires in {left:.0f} s and was not renewed"

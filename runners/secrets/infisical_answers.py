@@ -24,6 +24,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _FIELD = re.compile(r"[A-Za-z0-9_.]{1,64}")
 _TRY_AGAIN_IN = re.compile(r"try again in (\d{1,5}) second")
 
+# Infisical's 422 finds fault with the form of a request, never with what it asks for.
+_CLASSES: Mapping[int, ErrorClass] = {422: ErrorClass.OUR_FAULT}
 _NEXT_STEPS: Mapping[int, str] = {
     400: "see the request in Infisical's own log",
     401: "check that the machine identity still exists and that its access tokens were not revoked",
@@ -136,7 +138,7 @@ def refusal(answer: httpx.Response, attempted: str, now: float) -> UpstreamError
     request_id = fields.get("reqId")
     return UpstreamError(
         upstream=UPSTREAM,
-        error_class=class_of_status(status) or ErrorClass.OUR_FAULT,
+        error_class=_CLASSES.get(status) or class_of_status(status) or ErrorClass.OUR_FAULT,
         attempted=attempted,
         why=_why(status, fields),
         status=status,

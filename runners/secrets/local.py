@@ -78,8 +78,12 @@ class FileSecrets:
                 f"create it with: install -m 600 /dev/null {self._path}",
             ) from None
         # The opened file is looked at, not its name: nobody can swap it in between.
+        try:
+            self._refuse_unless_private(os.fstat(descriptor))
+        except SourceRefused:
+            os.close(descriptor)
+            raise
         with os.fdopen(descriptor, "rb") as file:
-            self._refuse_unless_private(os.fstat(file.fileno()))
             data = file.read(LONGEST_FILE + 1)
         if len(data) > LONGEST_FILE:
             raise SourceRefused(self.where, "it is longer than 1 MiB", "name the file that has the secrets")

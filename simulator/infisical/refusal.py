@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, which happens to travel by raise
+class Refusal(Exception):
     """An answer that is not a success.
 
     Attributes:
