@@ -33,7 +33,7 @@ def test_every_recorded_payload_reads(path):
     assert (fact.id, fact.run_id) == (source["workflow_job"]["id"], source["workflow_job"]["run_id"])
     assert fact.status == source["workflow_job"]["status"]
     assert fact.repository == source["repository"]["full_name"]
-    # Two of the recordings name another owner beside the full name; runs and runners live under the full name.
+    # Two recordings name another owner beside the full name; runs and runners live under the full name.
     assert fact.owner == source["repository"]["full_name"].split("/")[0]
     assert fact.private is source["repository"]["private"]
 
@@ -204,11 +204,10 @@ def test_any_json_anywhere_reads_or_is_malformed_and_never_another_error(changes
             target[path[-1]] = value
     try:
         fact = read_workflow_job(body)
-    except PayloadMalformed as malformed:
-        assert str(malformed).isprintable()
-    else:
-        assert fact.id > 0
-        assert all(label and label == label.lower() for label in fact.labels)
-        for text in (fact.name, fact.workflow_name, fact.head_branch, *fact.labels):
-            assert "\0" not in text
-            text.encode()
+    except PayloadMalformed:
+        return
+    assert fact.id > 0
+    assert all(label and label == label.lower() for label in fact.labels)
+    for text in (fact.name, fact.workflow_name, fact.head_branch, *fact.labels):
+        assert "\0" not in text
+        text.encode()
