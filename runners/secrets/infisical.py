@@ -117,7 +117,7 @@ class InfisicalSecrets:
         if answer.status_code == httpx.codes.NOT_FOUND:
             answer = await self._call("POST", path, attempted, json=body)
         if not answer.is_success:
-            raise refusal(answer, attempted, self._clock.now())
+            raise refusal(answer, attempted, self._clock.now(), mutating=True)
         if read_answer(WriteAnswer, answer, attempted).approval is not None:
             raise UpstreamError(
                 upstream=UPSTREAM,
@@ -161,7 +161,7 @@ class InfisicalSecrets:
             try:
                 answer = await self._http.request(method, path, params=params, json=json, headers=authorized)
             except httpx.HTTPError as error:
-                raise no_answer(error, attempted) from None
+                raise no_answer(error, attempted, mutating=method != "GET") from None
             if last or not token_refused(answer):
                 break
             token = await self._login.token(refused=token)

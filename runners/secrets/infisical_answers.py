@@ -13,7 +13,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from runners.upstream.errors import ErrorClass, UpstreamError, class_of_status
-from runners.upstream.limits import DEFAULT_PAUSE_S, retry_after
+from runners.upstream.limits import DEFAULT_PAUSE_S, rate_limited_until
 from runners.upstream.unanswered import unanswered
 
 UPSTREAM = "infisical"
@@ -104,16 +104,16 @@ def read_answer(model: type[A], answer: httpx.Response, attempted: str) -> A:
     )
 
 
-def no_answer(error: httpx.HTTPError, attempted: str) -> UpstreamError:
+def no_answer(error: httpx.HTTPError, attempted: str, *, mutating: bool = False) -> UpstreamError:
     """The UpstreamError for a call that brought no answer, or one that cannot even be decoded."""
     if isinstance(error, httpx.TransportError):
-        return unanswered(UPSTREAM, attempted, error)
+        return unanswered(UPSTREAM, attempted, error, mutating=mutating)
     return UpstreamError(
         upstream=UPSTREAM,
         error_class=ErrorClass.TRY_LATER,
         attempted=attempted,
         why=f"the answer cannot be read ({type(error).__name__})",
-        answered=False,
+        answered=not mutating,
         next_step=_STEP_FOR_NONSENSE,
     )
 
@@ -125,13 +125,14 @@ def token_refused(answer: httpx.Response) -> bool:
     return answer.status_code == httpx.codes.FORBIDDEN and _error_name(_fields(answer)) == "TokenError"
 
 
-def refusal(answer: httpx.Response, attempted: str, now: float) -> UpstreamError:
+def refusal(answer: httpx.Response, attempted: str, now: float, *, mutating: bool = False) -> UpstreamError:
     """The UpstreamError for an answer that is not a success.
 
     Args:
         answer: its body has been read.
         attempted: the call in plain words.
         now: Unix seconds; what a wait in the answer is counted from.
+        mutating: whether the call was to change something.
     """
     fields = _fields(answer)
     status = answer.status_code
@@ -143,7 +144,7 @@ def refusal(answer: httpx.Response, attempted: str, now: float) -> UpstreamError
         why=_why(status, fields),
         status=status,
         # A server error may come after the write was done.
-        answered=status < httpx.codes.INTERNAL_SERVER_ERROR,
+        answered=status < httpx.codes.INTERNAL_SERVER_ERROR or not mutating,
         retry_at=_retry_at(answer, fields, now),
         request_id=request_id if isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id) else "",
         next_step=_NEXT_STEPS.get(
@@ -163,13 +164,11 @@ def _why(status: int, fields: Mapping[str, object]) -> str:
 
 def _retry_at(answer: httpx.Response, fields: Mapping[str, object], now: float) -> float | None:
     if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
-        return None
+        return None  # a 403 is never a limit here
     # Only the sentence is certain to be there; a header, when there is one, comes first.
-    until = retry_after(answer.headers, now)
-    if until is not None:
-        return until
     said = _TRY_AGAIN_IN.search(str(fields.get("message", "")))
-    return now + (float(said[1]) if said else DEFAULT_PAUSE_S)
+    pause = float(said[1]) if said else DEFAULT_PAUSE_S
+    return rate_limited_until(answer.status_code, answer.headers, answer.content, now=now, pause=pause)
 
 
 def _issue_paths(message: object) -> list[str]:

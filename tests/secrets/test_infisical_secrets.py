@@ -101,6 +101,8 @@ async def test_a_call_without_an_answer_says_whether_it_may_have_happened(world,
     world.wire.cut = cut
     failed = await _fails(secrets.write("FLY_API_TOKEN", SecretStr("v")))
     assert (failed.error_class, failed.answered) == (ErrorClass.TRY_LATER, answered)
+    failed = await _fails(secrets.read())
+    assert (failed.error_class, failed.answered) == (ErrorClass.TRY_LATER, True)
 
 
 async def test_a_write_creates_the_secret_and_then_replaces_its_value(world):
