@@ -1,0 +1,175 @@
+"""Who exists in this GitHub: one organization, its repositories, its runner groups, one App installation.
+
+One organization is enough for a fleet: repository-scoped registration, selected groups and public
+repositories are all decided inside it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from simulator.draws import Draws
+from simulator.github.problems import not_found
+
+DEFAULT_GROUP_ID = 1
+DEFAULT_GROUP = "Default"
+# What a fleet's App is granted (facts/github.md §8).
+APP_PERMISSIONS = {
+    "actions": "read",
+    "administration": "write",
+    "metadata": "read",
+    "organization_self_hosted_runners": "write",
+}
+APP_EVENTS = ("workflow_job",)
+
+
+@dataclass(frozen=True, slots=True)
+class RepositorySpec:
+    """A repository to be made: its name without the owner, and whether it is private."""
+
+    name: str
+    private: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerGroupSpec:
+    """A runner group to be made.
+
+    Attributes:
+        name: as jobs and administrators see it.
+        repositories: names of the selected repositories, or None for all.
+        allows_public: whether public repositories may use it (GitHub's default: no).
+    """
+
+    name: str
+    repositories: Sequence[str] | None = None
+    allows_public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An organization or user."""
+
+    login: str
+    id: int
+    type: str = "Organization"
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository of the organization."""
+
+    id: int
+    owner: Account
+    name: str
+    private: bool
+
+    @property
+    def full_name(self) -> str:
+        """`owner/name`."""
+        return f"{self.owner.login}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerGroup:
+    """A runner group: who may send jobs to the runners in it."""
+
+    id: int
+    name: str
+    selected: frozenset[str] | None
+    allows_public: bool
+
+    def admits(self, repository: Repository) -> bool:
+        """Whether the repository's jobs may run here."""
+        if not repository.private and not self.allows_public:
+            return False
+        return self.selected is None or repository.name.lower() in self.selected
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The App, installed on the organization with all its repositories."""
+
+    id: int
+    account: Account
+    permissions: dict[str, str] = field(default_factory=lambda: dict(APP_PERMISSIONS))
+
+
+class Directory:
+    """Finds accounts, repositories and groups by the names and ids that requests carry.
+
+    Args:
+        draws: the ids.
+        organization: its login.
+        repositories: what to make; a plain string is a private repository of that name.
+        runner_groups: what to make besides `Default`; a plain string is a group for all private repositories.
+    """
+
+    def __init__(
+        self,
+        draws: Draws,
+        organization: str,
+        repositories: Sequence[RepositorySpec | str],
+        runner_groups: Sequence[RunnerGroupSpec | str] = (),
+    ) -> None:
+        rng = draws.of("accounts")
+        self.organization = Account(organization, rng.randrange(10**6, 10**8))
+        self.sender = Account("octocat", 583231, "User")
+        self.installation = Installation(rng.randrange(10**6, 10**8), self.organization)
+        first = rng.randrange(10**8, 10**9)
+        specs = [RepositorySpec(item) if isinstance(item, str) else item for item in repositories]
+        self.repositories = tuple(
+            Repository(first + at, self.organization, spec.name.rpartition("/")[2], spec.private)
+            for at, spec in enumerate(specs)
+        )
+        groups = [RunnerGroupSpec(item) if isinstance(item, str) else item for item in runner_groups]
+        self.groups = _groups(groups)
+
+    def org(self, login: str) -> Account:
+        """The organization of that login (any case).
+
+        Raises:
+            GitHubProblem: 404.
+        """
+        if login.lower() != self.organization.login.lower():
+            raise not_found()
+        return self.organization
+
+    def repository(self, owner: str, name: str) -> Repository:
+        """The repository of that owner and name (any case).
+
+        Raises:
+            GitHubProblem: 404.
+        """
+        self.org(owner)
+        for repository in self.repositories:
+            if repository.name.lower() == name.lower():
+                return repository
+        raise not_found()
+
+    def group(self, group_id: int) -> RunnerGroup:
+        """The runner group of that id.
+
+        Raises:
+            GitHubProblem: 404.
+        """
+        for group in self.groups:
+            if group.id == group_id:
+                return group
+        raise not_found()
+
+    def group_named(self, name: str) -> RunnerGroup | None:
+        """The runner group of that name (any case); an empty name means the default group."""
+        wanted = (name or DEFAULT_GROUP).lower()
+        return next((group for group in self.groups if group.name.lower() == wanted), None)
+
+
+def _groups(specs: Sequence[RunnerGroupSpec]) -> tuple[RunnerGroup, ...]:
+    """The default group, then the others with ids from 3 up (2 was deleted once)."""
+    groups = [RunnerGroup(DEFAULT_GROUP_ID, DEFAULT_GROUP, None, allows_public=False)]
+    for spec in specs:
+        chosen = None if spec.repositories is None else frozenset(name.lower() for name in spec.repositories)
+        if spec.name.lower() == DEFAULT_GROUP.lower():
+            groups[0] = RunnerGroup(DEFAULT_GROUP_ID, DEFAULT_GROUP, chosen, spec.allows_public)
+        else:
+            groups.append(RunnerGroup(len(groups) + 2, spec.name, chosen, spec.allows_public))
+    return tuple(groups)

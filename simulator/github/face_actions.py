@@ -1,0 +1,54 @@
+"""Reading runs and jobs of a repository."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from simulator.github import job_shapes
+from simulator.github.accounts import Repository
+from simulator.github.gate import Gate, page_of
+from simulator.github.listing import job_of, run_of, runs_of
+from simulator.github.model import GitHubSim
+
+
+def actions_routes(sim: GitHubSim, gate: Gate) -> APIRouter:
+    """Routes under `/repos/{owner}/{repo}/actions` that need actions:read."""
+    router = APIRouter(prefix="/repos/{owner}/{repo}/actions")
+
+    def enter(request: Request, owner: str, repo: str) -> Repository:
+        return gate.repository(request, owner, repo, "actions", "read")
+
+    @router.get("/runs", operation_id="actions/list-workflow-runs-for-repo")
+    async def list_runs(
+        request: Request,
+        owner: str,
+        repo: str,
+        status: str | None = None,
+        branch: str | None = None,
+        event: str | None = None,
+        created: str | None = None,
+    ) -> Any:
+        repository = enter(request, owner, repo)
+        found = runs_of(sim.queue, repository, status=status, branch=branch, event=event, created=created)
+        shown, links = page_of(request, found)
+        shapes = [job_shapes.run(sim.public_url, run, sim.directory) for run in shown]
+        return await gate.answer(request, {"total_count": len(found), "workflow_runs": shapes}, headers=links)
+
+    @router.get("/runs/{run_id}", operation_id="actions/get-workflow-run")
+    async def get_run(request: Request, owner: str, repo: str, run_id: int) -> Any:
+        run = run_of(sim.queue, enter(request, owner, repo), run_id)
+        return await gate.answer(request, job_shapes.run(sim.public_url, run, sim.directory))
+
+    @router.get("/runs/{run_id}/jobs", operation_id="actions/list-jobs-for-workflow-run")
+    async def list_jobs(request: Request, owner: str, repo: str, run_id: int) -> Any:
+        run = run_of(sim.queue, enter(request, owner, repo), run_id)
+        shown, links = page_of(request, run.jobs)
+        shapes = [job_shapes.job(sim.public_url, job) for job in shown]
+        return await gate.answer(request, {"total_count": len(run.jobs), "jobs": shapes}, headers=links)
+
+    @router.get("/jobs/{job_id}", operation_id="actions/get-job-for-workflow-run")
+    async def get_job(request: Request, owner: str, repo: str, job_id: int) -> Any:
+        job = job_of(sim.queue, enter(request, owner, repo), job_id)
+        return await gate.answer(request, job_shapes.job(sim.public_url, job))
+
+    return router
