@@ -88,7 +88,7 @@ class Runs:
         )
         return tuple(sorted({job.id: job for job in jobs}.values(), key=lambda job: job.id))
 
-    async def job(self, repository: str, job_id: int) -> JobFact | None:
+    async def job(self, repository: str, job_id: int, *, private: bool | None = None) -> JobFact | None:
         """Returns one job, or None when GitHub does not show it (deleted with its run, or hidden).
 
         Raises:
@@ -102,7 +102,9 @@ class Runs:
             return None
         if response.status_code != httpx.codes.OK:
             raise self._calls.refusal(call, response)
-        return self._calls.parse(call, response, lambda body: read_rest_job(Fields(body, ""), repository))
+        return self._calls.parse(
+            call, response, lambda body: read_rest_job(Fields(body, ""), repository, private=private)
+        )
 
 
 def _run(entry: Fields, repository: str) -> RunRef:

@@ -77,7 +77,8 @@ async def test_jobs_of_a_run_are_those_of_its_latest_attempt(wire, github):
 
 async def test_one_job_reads_or_is_not_there(wire, github):
     wire.on("GET /repos/acme/web/actions/jobs/11", httpx.Response(200, json=job(11)), httpx.Response(404))
-    assert (await github.job("acme/web", 11)).repository == "acme/web"
+    one = await github.job("acme/web", 11, private=True)
+    assert (one.repository, one.private) == ("acme/web", True)
     assert await github.job("acme/web", 11) is None
 
 
