@@ -11,8 +11,10 @@ on a local SSD, so that a committed intent also survives a power loss, as far as
 acknowledged. Were it lost, a sweep would meet a busy Machine without a row.
 """
 
-import os
+import contextlib
 import sqlite3
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, UpdateBase, event, func, select
@@ -25,6 +27,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, QueuePoo
 BUSY_TIMEOUT_S = 10.0
 # One connection: SQLite serializes transactions anyway, and the pool's queue is fair where its lock is not.
 SQLITE_CONNECTIONS = 1
+MEMORY = ":memory:"
 # RETURNING came with this version.
 SQLITE_OLDEST = (3, 35, 0)
 
@@ -95,19 +98,26 @@ def async_postgresql_engine(url: URL) -> AsyncEngine:
 
 
 def create_private_file(url: URL) -> None:
-    """Create the SQLite file with mode 0600: it holds token hashes and sealed registrations.
+    """Create the SQLite file, in WAL mode and with mode 0600: it holds token hashes and sealed registrations.
+
+    A file that exists is left as it is. The new one is made under another name and then linked: of several
+    connections that switch a file to WAL at the same moment one may fail with "database is locked", whatever
+    its busy_timeout; a file that is born in WAL mode needs no switch.
 
     Raises:
         OSError: the directory is missing or not writable.
     """
-    path = url.database
-    if not path or path == ":memory:":
+    if not url.database or url.database == MEMORY:
         return
-    try:
-        # Only ever opens a new file: closing a descriptor of a database in use would drop its locks.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
+    path = Path(url.database)
+    if path.exists():
         return
+    with tempfile.NamedTemporaryFile(prefix=f"{path.name}-", dir=path.parent) as new:
+        connection = sqlite3.connect(new.name)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(new.name)
 
 
 def take_writer_lock(conn: Connection) -> None:

@@ -5,6 +5,7 @@ aiosqlite or asyncpg) and under virtual time (InlineStore, no threads, no awaiti
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -14,7 +15,6 @@ from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
     InterfaceError,
-    InvalidRequestError,
     OperationalError,
     SQLAlchemyError,
 )
@@ -112,11 +112,15 @@ class InlineStore:
 
     Args:
         path: the database file, or None for one in memory that lives as long as this store.
+
+    Raises:
+        StoreUnavailable: the file cannot be made.
     """
 
     def __init__(self, path: str | None = None) -> None:
-        url = URL.create("sqlite", database=path or ":memory:")
+        url = URL.create("sqlite", database=path or connections.MEMORY)
         self._where = url.render_as_string()
+        _create_file(url)
         self._engine = connections.sqlite_engine(url)
 
     async def run(self, op: Callable[[Connection], T]) -> T:
@@ -152,14 +156,18 @@ def open_store(url: str) -> AsyncStore:
         return AsyncStore(connections.async_postgresql_engine(parsed))
     if parsed.drivername not in SQLITE:
         raise _wrong_url(f"{parsed.drivername!r} is not supported")
-    where = parsed.render_as_string()
-    if not connections.sqlite_is_new_enough():
-        raise _unavailable("open", where, InvalidRequestError("this Python's SQLite is older than 3.35"))
-    try:
-        connections.create_private_file(parsed)
-    except OSError as exc:
-        raise _unavailable("create", where, exc) from exc
+    _create_file(parsed)
     return AsyncStore(connections.async_sqlite_engine(parsed))
+
+
+def _create_file(url: URL) -> None:
+    where = url.render_as_string()
+    if not connections.sqlite_is_new_enough():
+        raise StoreUnavailable(f"open {where}", "this Python's SQLite is too old", "use SQLite 3.35 or newer")
+    try:
+        connections.create_private_file(url)
+    except (OSError, sqlite3.Error) as exc:
+        raise _unavailable("create", where, exc) from exc
 
 
 def _is_about_the_database(exc: Exception) -> bool:
@@ -172,7 +180,7 @@ def _is_about_the_database(exc: Exception) -> bool:
 def _unavailable(attempted: str, where: str, exc: Exception) -> StoreUnavailable:
     cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig is not None else exc
     # The first line only: what follows are statements and hints.
-    text = next(iter(str(cause).splitlines()), "").strip() if not _may_quote(cause) else ""
+    text = "" if _may_quote(cause) else next(iter(str(cause).splitlines()), "").strip()
     next_step = (
         "check that the directory exists and is writable, and that no other process holds the file"
         if where.startswith("sqlite")
@@ -183,7 +191,7 @@ def _unavailable(attempted: str, where: str, exc: Exception) -> StoreUnavailable
 
 def _may_quote(cause: BaseException) -> bool:
     """Whether the text of this error might quote statement parameters: SQLAlchemy's own would."""
-    return isinstance(cause, SQLAlchemyError) and not isinstance(cause, InvalidRequestError | PoolTimeout)
+    return isinstance(cause, SQLAlchemyError) and not isinstance(cause, PoolTimeout)
 
 
 def _wrong_url(why: str) -> StoreUnavailable:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event
+from store_promises import promises_kept
 
 from runners.store.engine import AsyncStore, InlineStore, open_store
 from runners.store.tables import metadata
@@ -19,9 +19,6 @@ from tests.postgres import Postgres, launch
 KINDS = ("sqlite", "inline", "postgresql")
 # Where several connections can be at work at once.
 CONCURRENT_KINDS = ("sqlite", "postgresql")
-WALL_CLOCK = re.compile(
-    r"\b(now|clock_timestamp|unixepoch|julianday|random|gen_random_uuid)\s*\(|CURRENT_", re.IGNORECASE
-)
 
 
 @dataclass
@@ -98,15 +95,32 @@ async def shared_place(request, make_place):
     await place.close()
 
 
-@pytest.fixture(params=KINDS)
-async def empty_place(request, postgres, tmp_path):
-    """A database of each kind without any table."""
-    if request.param == "postgresql":
+@pytest.fixture
+def make_empty_place(postgres, tmp_path):
+    """Databases without any table."""
+
+    def make(kind: str) -> Place:
+        if kind != "postgresql":
+            return _sqlite_place(kind, tmp_path / "empty.db")
         name = re.sub(r"\W", "_", tmp_path.name).lower()
         postgres.sql(f"create database {name}")
-        place = Place("postgresql", postgres.url(name), lambda: open_store(postgres.url(name)))
-    else:
-        place = _sqlite_place(request.param, tmp_path / "empty.db")
+        return Place(kind, postgres.url(name), lambda: open_store(postgres.url(name)))
+
+    return make
+
+
+@pytest.fixture(params=KINDS)
+async def empty_place(request, make_empty_place):
+    """A database of each kind without any table."""
+    place = make_empty_place(request.param)
+    yield place
+    await place.close()
+
+
+@pytest.fixture(params=CONCURRENT_KINDS)
+async def shared_empty_place(request, make_empty_place):
+    """A database without any table, of each kind that several connections can use at once."""
+    place = make_empty_place(request.param)
     yield place
     await place.close()
 
@@ -116,26 +130,6 @@ def store(place):
     """A store of each kind. Every statement it sends is held to the suite's promises."""
     with promises_kept():
         yield place.open()
-
-
-@contextlib.contextmanager
-def promises_kept():
-    """Every SELECT says its order, and no statement asks the database for the time or for chance."""
-    broken: list[str] = []
-
-    def look(_conn, _cursor, statement, *_rest):
-        reads = statement.lstrip().upper().startswith("SELECT") and " FROM " in " ".join(
-            statement.upper().split()
-        )
-        if (reads and "ORDER BY" not in statement) or WALL_CLOCK.search(statement):
-            broken.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", look)
-    try:
-        yield broken
-    finally:
-        event.remove(Engine, "before_cursor_execute", look)
-    assert broken == []
 
 
 def _sqlite_place(kind: str, path: Path) -> Place:

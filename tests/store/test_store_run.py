@@ -209,6 +209,13 @@ async def test_a_new_sqlite_file_is_readable_by_its_owner_only(tmp_path):
     assert "new.db" in modes
 
 
+def test_a_new_sqlite_file_is_born_in_wal_mode_and_alone(tmp_path):
+    open_store(f"sqlite:///{tmp_path}/new.db")
+    assert [file.name for file in tmp_path.iterdir()] == ["new.db"]
+    # Bytes 18 and 19 of the header are 2 in WAL mode.
+    assert (tmp_path / "new.db").read_bytes()[18:20] == b"\x02\x02"
+
+
 def test_an_existing_sqlite_file_is_left_as_it_is(tmp_path):
     from sqlalchemy.engine import make_url  # noqa: PLC0415
 
