@@ -34,7 +34,7 @@ def rate_limited_until(
     """
     if not _is_rate_limit(status, headers, body):
         return None
-    until = retry_after(headers, now)
+    until = retry_after(headers.get("retry-after"), now)
     if until is None:
         until = _budget_reset(headers, now)
     if until is None:
@@ -42,9 +42,8 @@ def rate_limited_until(
     return min(until, now + LONGEST_PAUSE_S)
 
 
-def retry_after(headers: httpx.Headers, now: float) -> float | None:
+def retry_after(value: str | None, now: float) -> float | None:
     """Return the Unix seconds that a Retry-After header names (seconds or a date), never before ``now``."""
-    value: str | None = headers.get("retry-after")
     seconds = _number(value)
     if value is None or seconds is not None:
         return None if seconds is None else now + seconds

@@ -290,6 +290,10 @@ def test_a_lost_answer_may_have_happened_and_a_call_never_sent_did_not():
     assert unanswered("fly", "x", BreakerOpen("k", 2000.0, request=request)).retry_at == 2000.0
 
 
+def test_a_lost_reading_leaves_nothing_in_doubt():
+    assert not unanswered("fly", "list", httpx.ReadTimeout("slow"), mutating=False).may_have_happened
+
+
 @pytest.mark.parametrize(
     ("error", "answered", "error_class"),
     [

@@ -1,0 +1,83 @@
+"""Machine classes: the four that come with the product, and every mistake in a file named."""
+
+import pytest
+
+from machines.classes import ClassFileError, load_class, load_classes
+
+GOOD = """
+description = "x"
+[guest]
+cpu_kind = "performance"
+cpus = 2
+memory_mb = 8192
+[rootfs]
+size_gb = 20
+[stop]
+timeout_s = 30
+"""
+
+
+def write(folder, text, name="gha-x"):
+    file = folder / f"{name}.toml"
+    file.write_text(text)
+    return file
+
+
+def test_the_four_classes_that_come_with_the_product_are_whole_cpus_with_four_gb_each():
+    classes = load_classes()
+    assert {name: (one.cpus, one.memory_mb // 1024, one.rootfs_gb) for name, one in classes.items()} == {
+        "gha-large": (8, 32, 40),
+        "gha-medium": (4, 16, 30),
+        "gha-small": (2, 8, 20),
+        "gha-xlarge": (16, 64, 50),
+    }
+    assert {one.cpu_kind for one in classes.values()} == {"performance"}
+    assert all(one.name == name and one.description for name, one in classes.items())
+
+
+def test_an_operator_may_add_a_class_of_their_own(tmp_path):
+    write(tmp_path, GOOD.replace('"performance"', '"shared"').replace("8192", "2048"))
+    one = load_classes(tmp_path)["gha-x"]
+    assert (one.cpu_kind, one.cpus, one.memory_mb, one.stop_timeout_s) == ("shared", 2, 2048, 30)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (('"performance"', '"turbo"'), "guest.cpu_kind"),
+        (("cpus = 2", "cpus = 3"), "guest.cpus"),
+        (("cpus = 2", 'cpus = "2"'), "guest.cpus"),
+        (("8192", "8000"), "guest.memory_mb"),
+        (("8192", "2048"), "memory_mb = 2048 does not fit 2 performance CPUs: expected 4096 to 16384"),
+        (("cpus = 2\nmemory_mb = 8192", "cpus = 8\nmemory_mb = 15872"), "expected 16384 to 65536"),
+        (("size_gb = 20", "size_gb = 4"), "rootfs.size_gb"),
+        (("size_gb", "rootfs_size_gb"), "rootfs.rootfs_size_gb"),
+        (("timeout_s = 30", "timeout_s = 301"), "stop.timeout_s"),
+        (('description = "x"\n', ""), "description"),
+        (("[stop]", "[stopp]"), "stopp"),
+    ],
+)
+def test_a_mistake_in_a_class_is_named_with_its_key(tmp_path, change, named):
+    with pytest.raises(ClassFileError) as caught:
+        load_class(write(tmp_path, GOOD.replace(*change)))
+    assert named in str(caught.value)
+    assert "gha-x.toml" in str(caught.value)
+
+
+def test_every_mistake_is_told_at_once(tmp_path):
+    text = GOOD.replace('"performance"', '"turbo"').replace("size_gb = 20", "size_gb = 4")
+    with pytest.raises(ClassFileError) as caught:
+        load_class(write(tmp_path, text))
+    assert len(caught.value.mistakes) == 2
+
+
+def test_what_is_no_toml_or_no_file_is_said_plainly(tmp_path):
+    with pytest.raises(ClassFileError, match="is not TOML"):
+        load_class(write(tmp_path, "guest = ["))
+    with pytest.raises(ClassFileError, match="cannot be read"):
+        load_class(tmp_path / "absent.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff")
+    with pytest.raises(ClassFileError, match="cannot be read"):
+        load_class(tmp_path / "bytes.toml")
+    with pytest.raises(ClassFileError, match="no machine class here"):
+        load_classes(tmp_path / "nowhere")
