@@ -1,0 +1,740 @@
+"""The boot agent: main process of a runner Machine, from its first instruction to the end of its one job.
+
+The Machine lives exactly as long as this process. It proves which Machine it is with an OIDC token from
+Fly's socket, asks the dispatcher for one registration, runs GitHub's listener with it, tells the dispatcher
+what the listener saw, and exits. Every dead end is an exit whose code says why (EXITS): a Machine whose agent
+hangs costs money and tells nobody, so every step has a deadline. No secret reaches an argument list, the
+job's environment or a file written here. And the job cannot be harmed by us: an unanswered hook succeeds.
+
+One file and the standard library only, so that an image needs a Python and nothing else. In order: what is
+fixed, what is decided (pure functions), HTTP, the hooks, the Agent that acts.
+"""
+# A hook is on the job's path: what it does not need (http.client, subprocess, pathlib) is not imported here.
+# ruff: noqa: PLC0415, PTH100, PTH101, PTH102, PTH106, PTH108, PTH110, PTH123, PTH208
+# HTTP statuses and the listener's return codes are the words of this trade.
+# ruff: noqa: PLR2004
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+if TYPE_CHECKING:
+    import subprocess
+
+# Exit code → the Reason the fleet shows (runners/model/exits.py). Fly keeps the code in its exit event.
+EXITS: Mapping[int, str] = {
+    0: "job_completed",
+    20: "exit_no_oidc",
+    21: "exit_claim_refused",
+    22: "exit_claim_timeout",
+    23: "exit_clock_wrong",
+    24: "exit_retired",
+    25: "exit_config_failed",
+    26: "exit_never_online",
+    27: "exit_runner_outdated",
+    28: "exit_runner_failed",
+    29: "exit_agent_error",
+}
+DONE, NO_OIDC, REFUSED, TIMEOUT, CLOCK, RETIRED, CONFIG, OFFLINE, OUTDATED, FAILED, BROKEN = EXITS
+
+AGENT = "fly-gha-boot/1"
+ONLINE_TEXT = b"Listening for Jobs"  # the listener prints it once its session with GitHub is up
+HOOKS = {"started": "ACTIONS_RUNNER_HOOK_JOB_STARTED", "completed": "ACTIONS_RUNNER_HOOK_JOB_COMPLETED"}
+
+# The listener's environment, and so the job's, is built from these names, never by removing some from ours.
+KEPT = re.compile(
+    "AGENT_TOOLSDIRECTORY|DOCKER_HOST|Image(OS|Version)|LC_ALL|SSL_CERT_(DIR|FILE)|TMPDIR|TZ|(DOTNET|RUNNER)_.+"
+    "|ACTIONS_RUNNER_(HOOK_.+|ACTION_ARCHIVE_CACHE|CONTAINER_HOOKS|PRINT_LOG_TO_STDOUT)"
+)
+SECRET_NAME = re.compile("TOKEN|SECRET|PASSWORD|CREDENTIAL|KEY|_PAT$")
+# What looks like a credential of GitHub, Fly or an OIDC issuer, or is long enough to be a key.
+SECRET_LIKE = re.compile(
+    r"eyJ[\w-]{8,}(\.[\w-]*){0,2}|gh[a-z]_\w{16,}|github_pat_\w{16,}|fm[12][ar]?_\S{8,}|(?i:bearer|flyv1)\s+\S+"
+    r"|\bA[A-Z0-9]{24,}\b|[A-Za-z0-9+/_-]{72,}={0,2}"
+)
+
+
+class Pace(NamedTuple):
+    """Seconds and tries. Production uses these figures; tests pass shorter ones."""
+
+    claim_gap: float = 1.0  # two claims start at least this far apart, however soon the server answers
+    claim_read: float = 40.0  # above the 25 s for which the server holds a claim
+    backoff_first: float = 0.5
+    backoff_max: float = 10.0
+    doubts: int = 5  # answers that a fresh token or a second look may cure
+    oidc_tries: int = 4
+    oidc_read: float = 5.0
+    small_call: float = 1.5  # acknowledgement and hooks
+    retry_wait: float = 5.0  # what GitHub's run-helper.sh waits before it starts the listener again
+    update_wait: float = 30.0  # likewise, for update.finished
+    restarts: int = 3
+    gentle: float = 30.0  # the listener's own limit for cancelling a job when it is told to end
+    kill_offline: float = 5.0
+
+
+class World(NamedTuple):
+    """Time and chance, given by ``main`` alone."""
+
+    wall: Callable[[], float]
+    ticks: Callable[[], float]
+    entropy: Callable[[int], bytes]
+
+
+class Settings(NamedTuple):
+    """What the Machine's configuration says. Nothing in it is secret."""
+
+    url: str
+    claim_deadline: float
+    skew_max: float
+    fly_socket: str
+    runner_dir: str
+
+
+class Answer(NamedTuple):
+    """One HTTP exchange. Status 0: no whole answer, see ``problem``. ``skew``: how far our clock is off."""
+
+    status: int
+    body: bytes = b""
+    skew: float = 0.0
+    problem: str = ""
+
+
+class Claim(NamedTuple):
+    """One registration: a JIT config, or a registration token with the other arguments of config.sh."""
+
+    runner: str
+    jit: str
+    token: str
+    config: tuple[str, ...]
+    hook_token: str
+    online_deadline: float
+
+
+class Next(NamedTuple):
+    """A decision: what to do, after how long; the exit code and its particulars when it is to end."""
+
+    act: str
+    wait: float = 0.0
+    code: int = BROKEN
+    detail: str = ""
+
+
+class DeadEnd(Exception):
+    """The agent is done: exit with ``code``."""
+
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.detail = code, detail
+
+
+# ---- What is decided ----
+
+
+def read_settings(env: Mapping[str, str]) -> Settings:
+    """The settings in the environment; DeadEnd when one is missing or cannot be read."""
+    from urllib.parse import urlsplit
+
+    try:
+        url = urlsplit(env.get("FLY_GHA_URL", ""))
+        if url.scheme not in {"http", "https"} or not url.hostname or url.port == 0:
+            raise DeadEnd(BROKEN, "FLY_GHA_URL must be the dispatcher's http or https URL")
+        return Settings(
+            url=env["FLY_GHA_URL"],
+            claim_deadline=float(env.get("FLY_GHA_CLAIM_DEADLINE_S", "600")),
+            skew_max=float(env.get("FLY_GHA_CLOCK_SKEW_MAX_S", "300")),
+            fly_socket=env.get("FLY_API_SOCKET", "/.fly/api"),
+            runner_dir=os.path.abspath(env.get("FLY_GHA_RUNNER_DIR", "/home/runner/actions-runner")),
+        )
+    except ValueError as error:
+        raise DeadEnd(BROKEN, f"a setting cannot be read: {error}") from error
+
+
+def after_claim(status: int, usable: bool, seen: Mapping[str, int], jitter: float, pace: Pace) -> Next:
+    """What to do with the answer to a claim: take, ask again, back off, doubt (and try anew), or end.
+
+    Args:
+        status: HTTP status, 0 for none.
+        usable: a 200 carried a registration that could be read.
+        seen: how often each act was chosen since the dispatcher last said "nothing yet".
+        jitter: 0 to 1.
+        pace: figures.
+    """
+    if status == 200 and usable:
+        return Next("take")
+    if status == 204:
+        return Next("ask")
+    if status in {403, 409}:
+        return Next("end", code=REFUSED, detail="the dispatcher refused this Machine's claim")
+    if status == 410:
+        return Next("end", code=RETIRED, detail="the dispatcher retired this Machine")
+    act = "back_off" if status in {0, 408, 425, 429} or status >= 500 else "doubt"
+    times = seen.get(act, 0) + 1
+    if act == "back_off" or times < pace.doubts:
+        return Next(act, wait=backoff(times, jitter, pace))
+    code = REFUSED if status == 401 else BROKEN
+    return Next(
+        "end", code=code, detail=f"{times} answers that cannot be used, the last with status {status}"
+    )
+
+
+def backoff(times: int, jitter: float, pace: Pace) -> float:
+    """Seconds to wait: doubling up to a limit, the upper half of it by chance."""
+    return min(pace.backoff_max, pace.backoff_first * 2.0 ** min(times - 1, 30)) * (0.5 + jitter / 2)
+
+
+def clock_skew(stamp: str, sent: float, received: float) -> float:
+    """Seconds between the server's time and our clock; a time within the exchange, or none, is no error."""
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?", stamp):
+        return 0.0
+    return max(sent - float(stamp), float(stamp) - received, 0.0)
+
+
+def read_claim(body: bytes) -> Claim | None:
+    """The registration in a claim's answer, or None when it is not one."""
+    try:
+        answer = json.loads(body)
+        given = answer["registration"]
+        by_jit = {"jit": True, "token": False}[given["kind"]]
+        claim = Claim(
+            runner=answer["runner"],
+            jit=given["jit_config"] if by_jit else "",
+            token="" if by_jit else given["token"],
+            config=() if by_jit else config_arguments(given),
+            hook_token=answer["hook_token"],
+            online_deadline=float(answer["online_deadline_s"]),
+        )
+    except (ValueError, TypeError, KeyError):
+        return None
+    texts: list[Any] = [claim.runner, claim.hook_token, claim.jit or claim.token, *claim.config]
+    sound = all(isinstance(text, str) and text and text.isprintable() for text in texts)
+    return claim if sound and claim.online_deadline > 0 else None
+
+
+def config_arguments(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The arguments of config.sh, without the token. A repository has no runner group to name."""
+    group = ("--runnergroup", given["runner_group"]) if given.get("runner_group") else ()
+    where = ("--name", given["name"], "--work", given.get("work_folder", "_work"), "--url", given["url"])
+    fixed = ("--unattended", "--ephemeral", "--no-default-labels", "--disableupdate")
+    return (*fixed, *group, "--labels", ",".join(given["labels"]), *where)
+
+
+def read_reason(body: bytes) -> str:
+    """The dispatcher's typed reason in an error body, or nothing: only such a word is ever logged."""
+    with suppress(ValueError, TypeError, KeyError):
+        reason = json.loads(body)["reason"]
+        return str(reason) if re.fullmatch("[a-z_]{1,48}", reason) else ""
+    return ""
+
+
+def after_listener(code: int, online: bool, restarts: int, pace: Pace) -> Next:
+    """What the listener's return code (negative: a signal) means: restart, update (and restart), or end.
+
+    GitHub's run.sh flattens these to 0, which is why the listener is run without it. Zero alone does not
+    say that a job ran, or even that the listener ever reached GitHub: hence ``online``.
+    """
+    if code == 0 and not online:
+        return Next("end", code=OFFLINE, detail="the listener ended before it was online")
+    if code == 0:
+        return Next("end", code=DONE, detail="the listener ended well")
+    if code == 7:
+        return Next("end", code=OUTDATED, detail="GitHub no longer accepts this runner version")
+    if code in {2, 3, 4, 6} and restarts < pace.restarts:
+        act, wait = ("update", pace.update_wait) if code in {3, 4} else ("restart", pace.retry_wait)
+        return Next(act, 0.0 if code == 6 else wait, detail=f"the listener returned {code}")
+    meaning = {1: "terminated", 2: "retried in vain", 5: "session conflict"}.get(code, "unexpected")
+    return Next("end", code=FAILED, detail=f"the listener returned {code} ({meaning})")
+
+
+def clean_environment(own: Mapping[str, str], name: str, home: str, root: bool) -> dict[str, str]:
+    """The environment of config.sh and the listener, without what only they may know."""
+    env = {key: own[key] for key in own if KEPT.fullmatch(key) and not SECRET_NAME.search(key)}
+    path = own.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    env |= {"PATH": path, "LANG": own.get("LANG", "C.UTF-8"), "HOME": home, "USER": name}
+    env["ACTIONS_RUNNER_RETURN_VERSION_DEPRECATED_EXIT_CODE"] = "1"  # else an outdated runner returns 1
+    return env | ({"RUNNER_ALLOW_RUNASROOT": "1"} if root else {})
+
+
+def hook_body(verb: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is forwarded of a hook's words. Job code may have written them: only the agreed shape passes."""
+    if verb != "started":
+        return {}
+    run_id = str(said.get("run_id", ""))
+    body = {key: str(said.get(key, ""))[:256] for key in ("job", "repository", "workflow")}
+    return {"run_id": int(run_id) if re.fullmatch("[0-9]{1,18}", run_id) else None, **body}
+
+
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """The text without known secrets and without anything that looks like one."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return SECRET_LIKE.sub("***", text)
+
+
+# ---- HTTP ----
+
+
+class Dispatcher:
+    """POSTs to the dispatcher over one kept connection; every failure is an Answer with status 0."""
+
+    def __init__(self, url: str, wall: Callable[[], float], tls: Any = None) -> None:
+        import http.client
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(url)
+        host, self.url, self.tls, self._wall = str(parts.hostname), url, tls, wall
+        self._base, self._failures = parts.path.rstrip("/"), (OSError, http.client.HTTPException)
+        self._connection = http.client.HTTPConnection(host, parts.port)
+        if parts.scheme == "https":
+            import ssl
+
+            self.tls = tls or ssl.create_default_context()
+            self._connection = http.client.HTTPSConnection(host, parts.port, context=self.tls)
+
+    def post(self, path: str, bearer: str, body: Mapping[str, Any], timeout: float) -> Answer:
+        """One exchange; ``timeout`` bounds each wait on the network, in seconds."""
+        headers = {
+            "Authorization": f"Bearer {bearer}",
+            "Content-Type": "application/json",
+            "User-Agent": AGENT,
+        }
+        self._connection.timeout = timeout
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(timeout)
+        sent = self._wall()
+        try:
+            self._connection.request("POST", self._base + path, json.dumps(body), headers)
+            response = self._connection.getresponse()
+            content = response.read()
+        except self._failures as error:
+            self.close()
+            problem = f"{type(error).__name__} {getattr(error, 'strerror', None) or ''}"
+            return Answer(0, problem=problem.strip())
+        skew = clock_skew(response.getheader("X-Fly-Gha-Now", ""), sent, self._wall())
+        return Answer(response.status, content, skew)
+
+    def close(self) -> None:
+        """End the connection; the next exchange opens another."""
+        self._connection.close()
+
+
+def mint_identity(fly_socket: str, audience: str, timeout: float) -> str:
+    """An OIDC token that says which Machine this is. OSError or ValueError when Fly's socket has none."""
+    import http.client
+
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    try:
+        connection.sock.settimeout(timeout)
+        connection.sock.connect(fly_socket)
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", "/v1/tokens/oidc", json.dumps({"aud": audience}), headers)
+        response = connection.getresponse()
+        token = response.read().decode("ascii").strip()
+    except http.client.HTTPException as error:
+        raise ValueError(type(error).__name__) from error
+    finally:
+        connection.close()
+    if response.status != 200 or not re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", token):
+        raise ValueError(f"status {response.status}")
+    return token
+
+
+# ---- The hooks ----
+
+
+class Hooks:
+    """Forwards hooks one after the other, so that the hook token never leaves this process.
+
+    The job's hook scripts reach us over a unix socket, and so can the job: each verb passes once.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, token: str, pace: Pace, world: World, say: "Say") -> None:
+        self._dispatcher, self._token, self._pace, self._say = dispatcher, token, pace, say
+        name = f"fly-gha-{world.entropy(8).hex()}"
+        self.folder = f"{os.environ.get('TMPDIR', '/tmp')}/{name}"  # noqa: S108 - nobody can guess the name
+        if len(self.folder) > 90:  # a unix socket's address has room for 107 bytes
+            self.folder = f"/tmp/{name}"  # noqa: S108
+        self.address = f"{self.folder}/agent.sock"
+        self.passed: set[str] = set()
+        self._closing = False
+
+    def open(self) -> dict[str, str]:
+        """Write the scripts and start to listen. Returns the variables that make the runner call them."""
+        import shlex
+        import threading
+
+        os.mkdir(self.folder)
+        os.chmod(self.folder, 0o755)  # noqa: S103 - the runner's user must get in, and may change nothing
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(self.address)
+        os.chmod(self.address, 0o666)  # noqa: S103 - likewise
+        self._listening.listen(16)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        scripts = {verb: f"{self.folder}/{verb}.sh" for verb in HOOKS}
+        for verb, script in scripts.items():
+            call = (sys.executable, "-I", "-S", os.path.abspath(__file__), "hook", verb, self.address)
+            with open(script, "w", encoding="utf-8") as file:
+                file.write(f"#!/bin/sh\n{shlex.join(call)} </dev/null >/dev/null 2>&1 || :\nexit 0\n")
+            os.chmod(script, 0o755)  # noqa: S103
+        return {HOOKS[verb]: script for verb, script in scripts.items()}
+
+    def close(self) -> None:
+        """Let what was said before be delivered, within two hooks' time, and remove the scripts."""
+        self._closing = True
+        knock(self.address, {}, 2 * self._pace.small_call)
+        for name in os.listdir(self.folder):
+            os.unlink(f"{self.folder}/{name}")
+        os.rmdir(self.folder)
+
+    def _serve(self) -> None:
+        said: Any = None
+        while not (self._closing and said == {}):
+            caller, _ = self._listening.accept()
+            with caller, suppress(OSError, ValueError, AttributeError, RecursionError):
+                caller.settimeout(self._pace.small_call)
+                said = json.loads(caller.makefile("rb").readline(8192))
+                verb = str(said.get("hook"))
+                if verb in {"online", *HOOKS} - self.passed:
+                    self.passed.add(verb)
+                    path, body = f"/v1/hooks/{verb}", hook_body(verb, said)
+                    answer = self._dispatcher.post(path, self._token, body, self._pace.small_call)
+                    self._dispatcher.close()  # a job is longer than any proxy keeps an idle connection
+                    self._say(f"hook_{verb}", answer.problem or str(answer.status))
+                caller.sendall(b"ok\n")
+
+
+def knock(address: str, message: Mapping[str, Any], wait: float) -> None:
+    """Say one thing to the agent and wait at most so many seconds until it was passed on. Never raises."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as agent:
+        agent.settimeout(wait or 0.5)
+        agent.connect(address)
+        agent.sendall(json.dumps(message).encode() + b"\n")
+        if wait:
+            agent.recv(16)
+
+
+def run_hook(verb: str, address: str, env: Mapping[str, str]) -> NoReturn:
+    """What a hook script runs: tell the agent. The job waits 1.5 s for it at most and never fails by it."""
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.setitimer(signal.ITIMER_REAL, 1.5)
+    names = {"run_id": "RUN_ID", "job": "JOB", "repository": "REPOSITORY", "workflow": "WORKFLOW"}
+    told = {key: env.get(f"GITHUB_{name}", "") for key, name in names.items()}
+    knock(address, {"hook": verb, **told}, 1.5)
+    sys.exit(0)
+
+
+# ---- What is done ----
+
+
+class Say:
+    """One line of JSON per step on stderr; secrets are masked."""
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self.secrets: tuple[str, ...] = ()
+
+    def __call__(self, step: str, detail: str = "") -> None:
+        """Print one step."""
+        line = {"at": round(self._wall(), 3), "step": step, "detail": mask(detail, self.secrets)}
+        write_line(2, json.dumps(line))
+
+    def quote(self, line: str) -> None:
+        """Pass on a line of the runner's on stdout."""
+        write_line(1, mask(line, self.secrets))
+
+
+def write_line(descriptor: int, text: str) -> None:
+    """Write all of it. A log that nobody reads any more is no reason to end a job."""
+    data = text.encode("utf-8", "replace") + b"\n"
+    with suppress(OSError):
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+
+class Agent:
+    """Lives the story once: claim, acknowledge, prepare, listen; then it has an exit code."""
+
+    def __init__(self, env: Mapping[str, str], world: World, pace: Pace, user: str = "runner") -> None:
+        self._env, self._world, self._pace, self._user = env, world, pace, user
+        self._say, self._born = Say(world.wall), world.ticks()
+        self._claiming, self._told_to_end, self._seen_online = True, False, False
+        self._hooks: Hooks | None = None
+
+    def run(self) -> int:
+        """The exit code; whatever happens, it returns."""
+        try:
+            self._watch_signals()
+            self._settings = settings = read_settings(self._env)
+            self._say("boot", f"{AGENT} for {settings.url}")
+            dispatcher = Dispatcher(settings.url, self._world.wall)
+            claim = self._claim(dispatcher)
+            end = self._listen(self._prepare(claim, dispatcher))
+        except DeadEnd as dead_end:
+            end = dead_end
+        except Exception as error:  # noqa: BLE001 - the last defence against a Machine that hangs
+            trace = error.__traceback__
+            while trace and trace.tb_next and trace.tb_next.tb_frame.f_code.co_filename == __file__:
+                trace = trace.tb_next
+            end = DeadEnd(
+                BROKEN, f"unexpected {type(error).__name__} in line {trace.tb_lineno if trace else 0}"
+            )
+        if self._hooks:
+            with suppress(OSError):
+                self._hooks.close()
+        self._say("exit", f"{end.code} {EXITS[end.code]}: {end.detail}")
+        return end.code
+
+    # -- signals and time
+
+    def _watch_signals(self) -> None:
+        self._wake, self._waker = socket.socketpair()
+        self._wake.setblocking(False)
+        self._waker.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler of any kind lets the wake-up through
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGALRM:
+            raise DeadEnd(TIMEOUT, "no registration until the claim deadline")
+        self._told_to_end = True
+        if self._claiming:
+            self._end_if_told()
+
+    def _end_if_told(self) -> None:
+        if self._told_to_end:
+            raise DeadEnd(RETIRED, "told to end by a signal")
+
+    def _wait(self, seconds: float) -> None:
+        """Until a signal came or a child ended; seconds at most."""
+        if select.select([self._wake], [], [], max(0.0, seconds))[0]:
+            self._wake.recv(4096)
+
+    def _pause(self, seconds: float, unless: str = "") -> None:
+        """Let time pass, until such a file appears, but not past a request to end."""
+        end = self._world.ticks() + seconds
+        while (left := end - self._world.ticks()) > 0 and not (unless and os.path.exists(unless)):
+            self._wait(min(left, 0.2))
+            self._end_if_told()
+
+    # -- the claim
+
+    def _claim(self, dispatcher: Dispatcher) -> Claim:
+        # The alarm raises in whatever waits, and again each second in case a destructor swallowed it.
+        due = self._born + self._settings.claim_deadline - self._world.ticks()
+        signal.setitimer(signal.ITIMER_REAL, max(0.001, due), 1.0)
+        nonce = self._world.entropy(32).hex()
+        try:
+            claim = self._ask(dispatcher, {"nonce": nonce, "agent": AGENT})
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        self._claiming = False
+        self._say.secrets = tuple(text for text in (claim.jit, claim.token, claim.hook_token) if text)
+        self._online_by = self._world.ticks() + claim.online_deadline
+        self._say("claimed", f"{claim.runner} by {'jit' if claim.jit else 'token'}")
+        for _ in range(2):  # a lost acknowledgement is harmless: what was handed out expires
+            answer = dispatcher.post(
+                "/v1/claim/ack", claim.hook_token, {"nonce": nonce}, self._pace.small_call
+            )
+            if answer.status:
+                break
+        self._say("acknowledged", answer.problem or str(answer.status))
+        if answer.status == 410:
+            raise DeadEnd(RETIRED, "the dispatcher retired this runner before it began")
+        return claim
+
+    def _ask(self, dispatcher: Dispatcher, body: Mapping[str, str]) -> Claim:
+        seen: dict[str, int] = {}
+        while True:
+            began = self._world.ticks()
+            answer = dispatcher.post("/v1/claim", self._identity(), body, self._pace.claim_read)
+            if answer.skew > self._settings.skew_max:
+                raise DeadEnd(CLOCK, f"this clock is {answer.skew:.0f} s off the dispatcher's")
+            claim = read_claim(answer.body) if answer.status == 200 else None
+            jitter = self._world.entropy(1)[0] / 255
+            decision = after_claim(answer.status, claim is not None, seen, jitter, self._pace)
+            if claim:
+                return claim
+            reason = answer.problem or read_reason(answer.body)
+            self._say("claim", f"{answer.status or 'no answer'} {reason}".strip())
+            if decision.act == "end":
+                raise DeadEnd(decision.code, f"{decision.detail} {reason}".strip())
+            seen = {**seen, decision.act: seen.get(decision.act, 0) + 1} if decision.act != "ask" else {}
+            self._pause(max(decision.wait, began + self._pace.claim_gap - self._world.ticks()))
+
+    def _identity(self) -> str:
+        problem = ""
+        for times in range(1, self._pace.oidc_tries + 1):
+            try:
+                return mint_identity(self._settings.fly_socket, self._settings.url, self._pace.oidc_read)
+            except (OSError, ValueError) as error:
+                problem = f"{type(error).__name__} {error}"
+            self._say("oidc", problem)
+            self._pause(backoff(times, 1.0, self._pace))
+        raise DeadEnd(NO_OIDC, f"no OIDC token from {self._settings.fly_socket}: {problem}")
+
+    # -- the runner
+
+    def _prepare(self, claim: Claim, dispatcher: Dispatcher) -> dict[str, str]:
+        """Configure the runner and put the hooks in place. Returns the listener's environment."""
+        import pwd
+
+        self._account = None
+        if os.geteuid() == 0:
+            with suppress(KeyError):
+                self._account = pwd.getpwnam(self._user)
+        name, home = self._env.get("USER") or str(os.geteuid()), self._env.get("HOME") or "/"
+        if self._account:
+            name, home = self._account.pw_name, self._account.pw_dir
+        env = clean_environment(self._env, name, home, os.geteuid() == 0 and not self._account)
+        if claim.token:
+            only_now = {**env, "ACTIONS_RUNNER_INPUT_TOKEN": claim.token}
+            code = self._run_child(["./config.sh", *claim.config], only_now, CONFIG)
+            self._say("configured", f"config.sh returned {code}")
+            if code:
+                self._print_diagnostics()
+                raise DeadEnd(CONFIG, f"config.sh returned {code}")
+        own_connection = Dispatcher(dispatcher.url, self._world.wall, dispatcher.tls)
+        self._hooks = Hooks(own_connection, claim.hook_token, self._pace, self._world, self._say)
+        env |= self._hooks.open()
+        return env | ({"ACTIONS_RUNNER_INPUT_JITCONFIG": claim.jit} if claim.jit else {})
+
+    def _listen(self, env: Mapping[str, str]) -> DeadEnd:
+        restarts, updated = 0, f"{self._settings.runner_dir}/update.finished"
+        while True:
+            code = self._run_child(["./bin/Runner.Listener", "run"], env, FAILED)
+            decision = after_listener(code, self._is_online(), restarts, self._pace)
+            if decision.act == "end":
+                if decision.code != DONE:
+                    self._print_diagnostics()
+                return DeadEnd(decision.code, decision.detail)
+            restarts += 1
+            self._say(decision.act, decision.detail)
+            self._pause(decision.wait, unless=updated if decision.act == "update" else "")
+            with suppress(FileNotFoundError):
+                os.unlink(updated)
+
+    def _is_online(self) -> bool:
+        """The listener said so, or a job called already: GitHub may change the words it prints."""
+        return self._seen_online or bool(self._hooks and "started" in self._hooks.passed)
+
+    def _run_child(self, call: list[str], env: Mapping[str, str], code: int) -> int:
+        """Run to its end, passing its output on; its return code.
+
+        Raises:
+            DeadEnd: it cannot be started (then with ``code``), was not ready in time, or we are told to end.
+        """
+        import threading
+
+        self._end_if_told()
+        self._say("start", call[0])
+        child = self._start(call, env, code)
+        reader = threading.Thread(target=self._pass_on, args=(child,), daemon=True)
+        reader.start()
+        end, kill_at = None, 0.0
+        while child.returncode is None:
+            now, online = self._world.ticks(), self._is_online()
+            if end is None and (self._told_to_end or (not online and now >= self._online_by)):
+                end = DeadEnd(
+                    OFFLINE if code == FAILED else code, "the runner was not ready before the deadline"
+                )
+                if self._told_to_end:
+                    end = DeadEnd(RETIRED, "told to end by a signal")
+                self._say("stop", end.detail)
+                os.kill(
+                    child.pid, signal.SIGINT
+                )  # as run.sh does: the listener cancels its job and signs off
+                kill_at = now + (self._pace.gentle if self._told_to_end else self._pace.kill_offline)
+            elif end and now >= kill_at:
+                os.kill(child.pid, signal.SIGKILL)
+                kill_at = now + 1.0
+            due = kill_at if end else now + 60 if online else self._online_by
+            self._wait(min(due - now, 60))
+            reap(child)
+        reader.join(1.0)  # its last words; a process left behind may hold the pipe longer
+        if end:
+            if not self._told_to_end:
+                self._print_diagnostics()
+            raise end
+        return child.returncode
+
+    def _start(self, call: list[str], env: Mapping[str, str], code: int) -> "subprocess.Popen[bytes]":
+        import subprocess
+
+        account, pipe = self._account, subprocess.PIPE
+        try:
+            return subprocess.Popen(  # noqa: S603 - the image's own files
+                call,
+                cwd=self._settings.runner_dir,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=pipe,
+                stderr=subprocess.STDOUT,
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=os.getgrouplist(account.pw_name, account.pw_gid) if account else None,
+            )
+        except OSError as error:
+            raise DeadEnd(code, f"{call[0]} cannot be started: {error.strerror}") from error
+
+    def _pass_on(self, child: "subprocess.Popen[bytes]") -> None:
+        """The child's output to ours, line by line and masked, so that Fly keeps it as logs."""
+        while child.stdout and (line := child.stdout.readline(65_536)):
+            self._say.quote(line.decode("utf-8", "replace").rstrip("\n"))
+            if ONLINE_TEXT in line and self._hooks and not self._seen_online:
+                self._seen_online = True
+                self._say("online", "the listener waits for its job")
+                knock(self._hooks.address, {"hook": "online"}, 0)
+
+    def _print_diagnostics(self) -> None:
+        """The ends of the runner's newest logs, which vanish with the Machine."""
+        with suppress(OSError):
+            plain = [log for log in os.scandir(f"{self._settings.runner_dir}/_diag") if log.is_file()]
+            logs = [log for log in plain if log.name.endswith(".log") and not log.is_symlink()]
+            for log in sorted(logs, key=lambda log: log.stat().st_mtime)[-3:]:
+                self._say("diagnostics", log.name)
+                for line in read_tail(log.path):
+                    self._say.quote(line)
+
+
+def reap(child: "subprocess.Popen[bytes]") -> None:
+    """Collect every ended child: as process 1 we inherit the orphans of the job."""
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            if ended[0] == child.pid:
+                child.returncode = os.waitstatus_to_exitcode(ended[1])
+
+
+def read_tail(path: str, size: int = 16_384) -> list[str]:
+    """The last 40 lines, of plain files only: the job may have put anything there, and we may be root."""
+    import stat
+
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            return []
+        file.seek(max(0, about.st_size - size))
+        lines = file.read(size).decode("utf-8", "replace").splitlines()
+    return lines[1 if about.st_size > size else 0 :][-40:]  # a cut line may begin inside a secret
+
+
+def main() -> NoReturn:
+    """The agent; or, as ``hook VERB ADDRESS``, the small face that the job's hooks run."""
+    if sys.argv[1:2] == ["hook"]:
+        run_hook(sys.argv[2], sys.argv[3], os.environ)
+    sys.exit(Agent(os.environ, World(time.time, time.monotonic, os.urandom), Pace()).run())
+
+
+if __name__ == "__main__":
+    main()

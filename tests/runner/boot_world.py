@@ -1,0 +1,313 @@
+"""The world around a boot agent under test: Fly's socket, a dispatcher, a runner folder, all of them real."""
+
+import http.server
+import itertools
+import json
+import os
+import socket
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LAUNCHER = Path(__file__).with_name("boot_launcher.py")
+BOOT = LAUNCHER.parents[2] / "machines" / "runner" / "boot.py"
+
+JIT = "aml0LWNvbmZpZy1zZWNyZXQ" + "Q7" * 60
+TOKEN = "AREGISTRATIONTOKENSECRET23456"
+HOOK_TOKEN = "hook-token-secret-5f1c"
+SECRETS = (JIT, TOKEN, HOOK_TOKEN)
+
+JIT_CLAIM = {
+    "runner": "gha-medium-1",
+    "registration": {"kind": "jit", "jit_config": JIT},
+    "hook_token": HOOK_TOKEN,
+    "online_deadline_s": 10.0,
+    "now": 0.0,
+}
+TOKEN_REGISTRATION = {
+    "kind": "token",
+    "token": TOKEN,
+    "url": "https://github.com/acme",
+    "name": "gha-medium-1",
+    "labels": ["fly-gha-medium", "linux"],
+    "runner_group": "fly",
+    "work_folder": "_work",
+}
+TOKEN_CLAIM = {**JIT_CLAIM, "registration": TOKEN_REGISTRATION}
+
+# Short enough for a suite, long enough for a busy machine.
+PACE = {
+    "claim_gap": 0.03,
+    "claim_read": 5.0,
+    "backoff_first": 0.02,
+    "backoff_max": 0.1,
+    "retry_wait": 0.05,
+    "update_wait": 3.0,
+    "gentle": 0.4,
+    "kill_offline": 0.4,
+}
+
+# What the scripts of a runner folder share. A "job" is what the real worker does: hooks around steps.
+PRELUDE = """#!{python} -IS
+import json, os, signal, subprocess, sys, time
+NOTES = {notes!r}
+def say(text): print(text, flush=True)
+def note(name, what):
+    with open(f"{{NOTES}}/{{name}}.part", "w") as file: json.dump(what, file)
+    os.rename(f"{{NOTES}}/{{name}}.part", f"{{NOTES}}/{{name}}")
+def noted(name): return os.path.exists(f"{{NOTES}}/{{name}}")
+def online(): say("2026-11-20 10:00:00Z: Listening for Jobs")
+def count(name):
+    with open(f"{{NOTES}}/{{name}}", "a") as file: file.write("x")
+    return os.path.getsize(f"{{NOTES}}/{{name}}")
+def command_lines():
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try: found.append(open(f"/proc/{{pid}}/cmdline").read().replace("\\0", " "))
+        except OSError: pass
+    return found
+def job():
+    env = {{k: v for k, v in os.environ.items() if not k.startswith("ACTIONS_RUNNER_INPUT_")}}
+    env |= {{"GITHUB_RUN_ID": "4711", "GITHUB_JOB": "build", "GITHUB_REPOSITORY": "acme/site",
+            "GITHUB_WORKFLOW": "CI"}}
+    told = {{}}
+    for hook in ("STARTED", "COMPLETED"):
+        began = time.monotonic()
+        code = subprocess.run([env["ACTIONS_RUNNER_HOOK_JOB_" + hook]], env=env).returncode
+        told[hook] = [code, time.monotonic() - began]
+        if hook == "STARTED": note("job_env", env)
+    note("hooks", told)
+"""
+
+GOOD_JOB = "online()\njob()\n"
+
+
+@dataclass
+class Seen:
+    """One request that reached the dispatcher."""
+
+    path: str
+    bearer: str
+    body: dict
+    at: float
+
+
+class FlySocket:
+    """``/.fly/api``: mints a new token per call; ``answers`` are given first."""
+
+    def __init__(self, path, answers=()):
+        self.audiences, self.tokens, self.answers = [], [], list(answers)
+        fly, numbers = self, itertools.count(1)
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                assert self.path == "/v1/tokens/oidc"
+                fly.audiences.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["aud"])
+                token = f"eyJhbGciOiJSUzI1NiJ9.machine-{next(numbers)}.signature"
+                status, text = fly.answers.pop(0) if fly.answers else (200, token)
+                if status == 200:
+                    fly.tokens.append(text)
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def address_string(self):
+                return "fly"
+
+            def log_message(self, *_):
+                pass
+
+        class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+            daemon_threads = True
+
+        self.path = str(path)
+        self._server = Server(self.path, Handler)
+        start(self._server)
+
+    def close(self):
+        stop(self._server)
+
+
+class CuttableServer(http.server.ThreadingHTTPServer):
+    """Knows its connections, and takes a client that went away for part of the test."""
+
+    daemon_threads = True
+
+    def get_request(self):
+        connection = super().get_request()
+        self.connections.append(connection[0])
+        return connection
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+class FakeDispatcher:
+    """Plays a script of claim answers (the last one again and again) and records every request."""
+
+    def __init__(self, claims, tls=None):
+        self.claims, self.seen, self.statuses, self.connections = list(claims), [], {}, []
+        self.clock_offset, self.hang, self.released = 0.0, set(), threading.Event()
+        dispatcher = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                bearer = self.headers["Authorization"].removeprefix("Bearer ")
+                dispatcher.seen.append(Seen(self.path, bearer, body, time.monotonic()))
+                if self.path.rpartition("/")[2] in dispatcher.hang:
+                    dispatcher.released.wait(20)
+                status, answer = dispatcher.statuses.get(self.path, 204), None
+                if self.path.endswith("/v1/claim"):
+                    status, answer = dispatcher.next_claim()
+                self.reply(status, answer)
+
+            def reply(self, status, answer):
+                data = answer if isinstance(answer, bytes) else json.dumps(answer).encode() if answer else b""
+                self.send_response(status)
+                if dispatcher.clock_offset is not None:
+                    self.send_header("X-Fly-Gha-Now", f"{time.time() + dispatcher.clock_offset:.3f}")
+                if status != 204:
+                    self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = CuttableServer(("127.0.0.1", 0), Handler)
+        self._server.connections = self.connections
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
+        start(self._server)
+
+    def next_claim(self):
+        return self.claims.pop(0) if len(self.claims) > 1 else self.claims[0]
+
+    def paths(self):
+        return [request.path for request in self.seen]
+
+    def of(self, path):
+        return [request for request in self.seen if request.path == path]
+
+    def cut(self):
+        """What a restart or a proxy does to connections that are kept."""
+        for connection in self.connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.released.set()
+        if self._server:
+            stop(self._server)
+            self.cut()
+            self._server = None
+
+
+@dataclass
+class Ended:
+    """How one agent ended."""
+
+    code: int
+    out: str
+    steps: list
+    err: str
+
+    def details(self, step):
+        return [line["detail"] for line in self.steps if line["step"] == step]
+
+
+@dataclass
+class BootWorld:
+    """Everything one agent needs; ``begin`` starts it, ``end`` waits for it."""
+
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="boot-")))
+    dispatcher: FakeDispatcher | None = None
+    fly: FlySocket | None = None
+    process: subprocess.Popen | None = None
+    python: str = sys.executable
+
+    def __post_init__(self):
+        self.folder.chmod(0o755)
+        self.runner_dir, self.notes = self.folder / "actions-runner", self.folder / "notes"
+        for path in (self.runner_dir, self.runner_dir / "bin", self.notes, self.folder / "tmp"):
+            path.mkdir()
+            path.chmod(0o777 if path == self.notes else 0o755)  # whatever the umask: others must get in
+        self.fly = FlySocket(self.folder / "fly.sock")
+        self.listener(GOOD_JOB)
+
+    def dispatch(self, *claims, **options):
+        self.dispatcher = FakeDispatcher(claims, **options)
+        return self.dispatcher
+
+    def listener(self, script):
+        self._script(self.runner_dir / "bin" / "Runner.Listener", script)
+
+    def config(self, script):
+        self._script(self.runner_dir / "config.sh", script)
+
+    def _script(self, path, script):
+        path.write_text(PRELUDE.format(python=self.python, notes=str(self.notes)) + script)
+        path.chmod(0o755)
+
+    def note(self, name):
+        return json.loads((self.notes / name).read_text())
+
+    def begin(self, env=(), *, command=None, user="runner", flags=(), **pace):
+        own = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder / "tmp"),
+            "FLY_GHA_URL": self.dispatcher.url if self.dispatcher else "http://127.0.0.1:9",
+            "FLY_GHA_CLAIM_DEADLINE_S": "8",
+            "FLY_API_SOCKET": self.fly.path if self.fly else str(self.folder / "nothing.sock"),
+            "FLY_GHA_RUNNER_DIR": str(self.runner_dir),
+            **dict(env),
+        }
+        paced = [self.python, "-I", "-S", str(LAUNCHER), json.dumps({**PACE, **pace}), user, *flags]
+        with (self.folder / "out").open("wb") as out, (self.folder / "err").open("wb") as err:
+            self.process = subprocess.Popen(
+                command or paced, env=own, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+            )
+
+    def end(self, seconds=15):
+        code = self.process.wait(seconds)
+        err = (self.folder / "err").read_text()
+        steps = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
+        return Ended(code, (self.folder / "out").read_text(), steps, err)
+
+    def run(self, env=(), **pace):
+        self.begin(env, **pace)
+        return self.end()
+
+    def until(self, condition, seconds=10):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.01)
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for server in (self.dispatcher, self.fly):
+            if server:
+                server.close()
+
+
+def start(server):
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+
+
+def stop(server):
+    server.shutdown()
+    server.server_close()
