@@ -5,14 +5,11 @@ A reading that is None is *unknown*: nothing may be concluded from it. Times are
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from runners.model.nouns import Job, Machine, Runner
 from runners.model.reason import Why
 from runners.model.settings import PoolSettings
 from runners.model.timing import Timing
-
-_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ class MachineReading:
 
     at: float
     machines: Mapping[str, SeenMachine]
-    absent_since: Mapping[str, float] = _NOTHING
+    absent_since: Mapping[str, float] = field(default_factory=dict)
     ended: Mapping[str, End] = field(default_factory=dict)
 
 
@@ -83,7 +80,7 @@ class RunnerReading:
 
     at: float
     runners: Mapping[str, SeenRunner]
-    absent_since: Mapping[str, float] = _NOTHING
+    absent_since: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ class Limits:
     writes_per_minute: int = 150
     creates: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     writes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    blocked_until: Mapping[str, float] = _NOTHING
+    blocked_until: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,200 @@
+"""Connections: what a process needs to talk to Fly, GitHub and Infisical, built from the settings.
+
+Every client sends through an UpstreamTransport. Credentials are asked for with each call, so a rotation is in
+force as soon as the Vault has read it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from machines.classes import load_classes
+from machines.prices import dearest_usd_per_hour, usd_per_hour
+from machines.provider import Provider, upstream_key
+from runners.github.app_auth import AppMinter, AppSigner
+from runners.github.app_tokens import AppTokens
+from runners.github.client import GitHub
+from runners.github.tokens import TokenSource
+from runners.model.settings import Settings
+from runners.secrets.github_tokens import PublishedTokens
+from runners.secrets.infisical import InfisicalSecrets
+from runners.secrets.interface import SecretSource, Vault
+from runners.secrets.local import EnvironmentSecrets, FileSecrets
+from runners.upstream.breaker import Breaker
+from runners.upstream.clock import Clock
+from runners.upstream.record import CallRecord
+from runners.upstream.transport import UpstreamTransport
+
+TransportFactory = Callable[[], httpx.AsyncBaseTransport]
+# Effects run in parallel up to their budgets; the pool only has to be wider than those.
+POOL = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+
+
+ALWAYS_NEEDED: Mapping[str, str] = {
+    "fly": "FLY_API_TOKEN",
+    "seal": "FLY_GHA_FLEET_KEY",
+    "webhook": "GITHUB_WEBHOOK_SECRET",
+}
+
+
+def network() -> httpx.AsyncBaseTransport:
+    """The real network."""
+    return httpx.AsyncHTTPTransport(limits=POOL, retries=0)
+
+
+def github_key(request: httpx.Request) -> str:
+    """Whose installation a GitHub request spends: ``github:OWNER``, or ``github:app`` for the App's own."""
+    parts = request.url.path.split("/")
+    for word in ("orgs", "repos"):
+        if word in parts[:-1]:
+            return f"github:{parts[parts.index(word) + 1]}"
+    return "github:app"
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """The clients of one process.
+
+    Attributes:
+        transports: all of them, for their breakers and to be closed.
+        signer: signs as the App, in ``app`` mode and for the publisher.
+        minter: mints installation tokens as the App.
+    """
+
+    settings: Settings
+    clock: Clock
+    vault: Vault
+    source: SecretSource
+    provider: Provider
+    github: GitHub
+    tokens: TokenSource
+    minter: AppMinter
+    transports: tuple[UpstreamTransport, ...]
+
+    def blocked(self) -> Mapping[str, float]:
+        """By upstream key, until when calls are pointless."""
+        found: dict[str, float] = {}
+        for transport in self.transports:
+            found.update(transport.blocked_until())
+        return found
+
+    def missing(self) -> Mapping[str, str]:
+        """By upstream key, the credential that is missing."""
+        held = self.vault.names
+        found = {key: name for key, name in ALWAYS_NEEDED.items() if name not in held}
+        owners = sorted({pool.owner for pool in self.settings.pools})
+        if self.settings.github.credentials == "app":
+            if "GITHUB_APP_PRIVATE_KEY" not in held:
+                found.update({f"github:{owner}": "GITHUB_APP_PRIVATE_KEY" for owner in owners})
+        elif isinstance(self.tokens, PublishedTokens):
+            found.update({f"github:{owner}": why for owner, why in self.tokens.missing(owners).items()})
+        if "seal" in found:
+            # Nothing can be handed out unsealed, so nothing may be minted.
+            found.update({f"github:{owner}": found["seal"] for owner in owners})
+        return found
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for transport in self.transports:
+            await transport.aclose()
+
+
+def connect(
+    settings: Settings,
+    clock: Clock,
+    environ: Mapping[str, str],
+    *,
+    as_app: bool = False,
+    inner: TransportFactory = network,
+    observer: Callable[[CallRecord], None] | None = None,
+) -> Connections:
+    """Build the clients.
+
+    Args:
+        settings: fleet.toml.
+        clock: the one clock.
+        environ: where local credentials, and those that open Infisical, are.
+        as_app: act as the GitHub App whatever ``github.credentials`` says (the publisher does).
+        inner: makes what really sends.
+        observer: told of every finished call.
+    """
+    timing = settings.timing
+
+    def breaker() -> Breaker:
+        return Breaker(window=timing.breaker_window, open_for=timing.breaker_open)
+
+    def transport(upstream: str, key: Callable[[httpx.Request], str]) -> UpstreamTransport:
+        return UpstreamTransport(
+            upstream,
+            inner(),
+            clock,
+            deadline=timing.upstream_deadline,
+            breaker=breaker,
+            key=key,
+            observer=observer,
+        )
+
+    fly, github, infisical = (
+        transport("fly", upstream_key),
+        transport("github", github_key),
+        transport("infisical", lambda _: "infisical"),
+    )
+    source = _source(settings, clock, environ, infisical)
+    vault = Vault(source, clock, timing.credentials_period)
+    provider = Provider(
+        httpx.AsyncClient(transport=fly, timeout=None, trust_env=False),  # noqa: S113 - the transport's deadline
+        clock,
+        load_classes(),
+        token=lambda: vault.require("FLY_API_TOKEN"),
+        issuer=settings.fly.issuer,
+        audience=settings.fleet.public_url,
+        leeway=timing.clock_leeway,
+        base_url=settings.fly.api_hostname,
+    )
+    signer = AppSigner(settings.github.app_id or "", lambda: vault.require("GITHUB_APP_PRIVATE_KEY"), clock)
+    api_url, api_version = settings.github.api_url, settings.github.api_version
+    scopes = [pool.scope for pool in settings.pools]
+    minter = AppMinter(github, signer, clock, scopes=scopes, api_url=api_url, api_version=api_version)
+    tokens: TokenSource = PublishedTokens(vault, clock)
+    if as_app or settings.github.credentials == "app":
+        tokens = AppTokens(minter, signer, clock, margin=timing.token_refresh_margin)
+    return Connections(
+        settings=settings,
+        clock=clock,
+        vault=vault,
+        source=source,
+        provider=provider,
+        github=GitHub(github, tokens, clock, api_url=api_url, api_version=api_version),
+        tokens=tokens,
+        minter=minter,
+        transports=(fly, github, infisical),
+    )
+
+
+def pool_prices(settings: Settings) -> dict[str, float]:
+    """By pool, US dollars per hour of one started Machine in the dearest of the pool's regions."""
+    classes = load_classes()
+    return {
+        pool.name: dearest_usd_per_hour(classes[pool.class_name], pool.regions)
+        for pool in settings.pools
+        if pool.class_name in classes
+    }
+
+
+def class_price(machine_class: str, region: str) -> float:
+    """US dollars for one hour of a started Machine; 0 when the class is not known."""
+    classes = load_classes()
+    return usd_per_hour(classes[machine_class], region) if machine_class in classes else 0.0
+
+
+def _source(
+    settings: Settings, clock: Clock, environ: Mapping[str, str], transport: httpx.AsyncBaseTransport
+) -> SecretSource:
+    local: SecretSource = EnvironmentSecrets(environ)
+    if settings.fleet.secrets_file is not None:
+        local = FileSecrets(Path(settings.fleet.secrets_file))
+    if settings.fleet.secrets == "local":
+        return local
+    return InfisicalSecrets(settings.infisical, local, clock, transport)
