@@ -6,8 +6,9 @@ time, and gives the same order each time.
 """
 
 import asyncio
+import contextlib
 import heapq
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from simulator.clock import Clock
 
@@ -53,6 +54,17 @@ class Agenda:
             else:
                 await self._sleep_or_change(due - self._clock.now())
 
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Work the agenda off while the context is open; a failure is reported to the loop at once."""
+        pump = asyncio.ensure_future(self.run())
+        pump.add_done_callback(_report_failure)
+        try:
+            yield
+        finally:
+            pump.cancel()
+            await asyncio.wait([pump])
+
     async def _sleep_or_change(self, seconds: float) -> None:
         waits = {
             asyncio.ensure_future(self._clock.sleep(seconds)),
@@ -64,3 +76,11 @@ class Agenda:
             for wait in waits:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
+
+
+def _report_failure(pump: asyncio.Task[None]) -> None:
+    # A world whose time has stopped looks like a fleet that hangs; say at once whose fault it is.
+    if not pump.cancelled() and (failure := pump.exception()) is not None:
+        pump.get_loop().call_exception_handler(
+            {"message": "a simulator's time stopped: an action of its agenda failed", "exception": failure}
+        )

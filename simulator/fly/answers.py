@@ -5,6 +5,7 @@ from typing import Any
 
 from simulator.fly.machine import Event, SimMachine
 from simulator.fly.oidc import image_digest, image_name
+from simulator.fly.registry import Registry
 
 REGISTRY = "registry-1.docker.io"
 # What is left of a configuration whose host cannot be asked: not its metadata (facts/fly.md §4).
@@ -46,6 +47,28 @@ def machine_json(
             key: machine.config[key] for key in INCOMPLETE_KEYS if key in machine.config
         }
     return shown
+
+
+def world_json(registry: Registry) -> dict[str, Any]:
+    """The live Machines as they are, for the control route: the truth, not what a lagging list says."""
+    live = list(registry.live())
+    return {
+        "live": len(live),
+        "created_ever": len(registry),
+        "machines": [
+            {
+                "id": machine.id,
+                "name": machine.name,
+                "app": machine.app,
+                "region": machine.region,
+                "pool": machine.pool,
+                "state": machine.state,
+                "host_status": machine.host_status,
+                "body_running": machine.body_running,
+            }
+            for machine in live
+        ],
+    }
 
 
 def event_json(event: Event) -> dict[str, Any]:

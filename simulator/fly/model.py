@@ -4,7 +4,6 @@ A plain stateful model. Each operation decides at once and either returns or rai
 time is entered in the agenda. `face.py` serves it over HTTP, tests and virtual time call it directly.
 """
 
-import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from simulator.clock import Clock
 from simulator.draws import Draws
 from simulator.faults import Faults
 from simulator.fly import admission, refusals
+from simulator.fly.answers import world_json
 from simulator.fly.body import Body
 from simulator.fly.chronicle import Chronicle
 from simulator.fly.gate import Gate
@@ -121,13 +121,10 @@ class FlySim:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Let this world's time pass while the context is open; at its end every body is killed."""
-        pump = asyncio.ensure_future(self.agenda.run())
         try:
-            yield
+            async with self.agenda.running():
+                yield
         finally:
-            pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await pump
             await self.body.close()
 
     def check_token(self, authorization: str) -> None:
@@ -266,24 +263,7 @@ class FlySim:
     def state(self) -> dict[str, Any]:
         """What exists now, for the control route."""
         self.agenda.run_due()
-        live = list(self._registry.live())
-        return {
-            "live": len(live),
-            "created_ever": len(self._registry),
-            "machines": [
-                {
-                    "id": m.id,
-                    "name": m.name,
-                    "app": m.app,
-                    "region": m.region,
-                    "pool": m.pool,
-                    "state": m.state,
-                    "host_status": m.host_status,
-                    "body_running": m.body_running,
-                }
-                for m in live
-            ],
-        }
+        return world_json(self._registry)
 
     @contextlib.contextmanager
     def _acting(

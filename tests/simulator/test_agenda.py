@@ -44,9 +44,17 @@ async def test_a_sooner_action_wakes_a_sleeping_agenda() -> None:
     done = asyncio.Event()
     agenda = Agenda(WallClock())
     agenda.after(600.0, lambda: None)
-    pump = asyncio.create_task(agenda.run())
-    await asyncio.sleep(0)
-    agenda.after(0.01, done.set)
-    await asyncio.wait_for(done.wait(), 5)
-    pump.cancel()
-    await asyncio.gather(pump, return_exceptions=True)
+    async with agenda.running():
+        await asyncio.sleep(0)
+        agenda.after(0.01, done.set)
+        await asyncio.wait_for(done.wait(), 5)
+
+
+async def test_an_action_that_fails_is_reported_and_not_swallowed() -> None:
+    reported: asyncio.Queue[dict] = asyncio.Queue()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.put_nowait(context))
+    agenda = Agenda(WallClock())
+    agenda.after(0.0, lambda: {}["missing"])
+    async with agenda.running():
+        context = await asyncio.wait_for(reported.get(), 5)
+    assert isinstance(context["exception"], KeyError)
