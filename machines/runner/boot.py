@@ -51,13 +51,13 @@ ONLINE_TEXT = b"Listening for Jobs"  # the listener prints it once its session w
 HOOKS = {"started": "ACTIONS_RUNNER_HOOK_JOB_STARTED", "completed": "ACTIONS_RUNNER_HOOK_JOB_COMPLETED"}
 
 # The listener's environment, and so the job's, is built from these names, never by removing some from ours.
-KEPT = re.compile(
+KEPT = (
     "AGENT_TOOLSDIRECTORY|DOCKER_HOST|Image(OS|Version)|LC_ALL|SSL_CERT_(DIR|FILE)|TMPDIR|TZ|(DOTNET|RUNNER)_.+"
     "|ACTIONS_RUNNER_(HOOK_.+|ACTION_ARCHIVE_CACHE|CONTAINER_HOOKS|PRINT_LOG_TO_STDOUT)"
 )
-SECRET_NAME = re.compile("TOKEN|SECRET|PASSWORD|CREDENTIAL|KEY|_PAT$")
+PRIVATE_NAME = "TOKEN|SECRET|PASSWORD|CREDENTIAL|KEY|_PAT$"
 # What looks like a credential of GitHub, Fly or an OIDC issuer, or is long enough to be a key.
-SECRET_LIKE = re.compile(
+MASKED = (
     r"eyJ[\w-]{8,}(\.[\w-]*){0,2}|gh[a-z]_\w{16,}|github_pat_\w{16,}|fm[12][ar]?_\S{8,}|(?i:bearer|flyv1)\s+\S+"
     r"|\bA[A-Z0-9]{24,}\b|[A-Za-z0-9+/_-]{72,}={0,2}"
 )
@@ -180,10 +180,8 @@ def after_claim(status: int, usable: bool, seen: Mapping[str, int], jitter: floa
     times = seen.get(act, 0) + 1
     if act == "back_off" or times < pace.doubts:
         return Next(act, wait=backoff(times, jitter, pace))
-    code = REFUSED if status == 401 else BROKEN
-    return Next(
-        "end", code=code, detail=f"{times} answers that cannot be used, the last with status {status}"
-    )
+    detail = f"{times} answers that cannot be used, the last with status {status}"
+    return Next("end", code=REFUSED if status == 401 else BROKEN, detail=detail)
 
 
 def backoff(times: int, jitter: float, pace: Pace) -> float:
@@ -256,11 +254,17 @@ def after_listener(code: int, online: bool, restarts: int, pace: Pace) -> Next:
 
 def clean_environment(own: Mapping[str, str], name: str, home: str, root: bool) -> dict[str, str]:
     """The environment of config.sh and the listener, without what only they may know."""
-    env = {key: own[key] for key in own if KEPT.fullmatch(key) and not SECRET_NAME.search(key)}
+    env = {key: own[key] for key in own if re.fullmatch(KEPT, key) and not re.search(PRIVATE_NAME, key)}
     path = own.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     env |= {"PATH": path, "LANG": own.get("LANG", "C.UTF-8"), "HOME": home, "USER": name}
     env["ACTIONS_RUNNER_RETURN_VERSION_DEPRECATED_EXIT_CODE"] = "1"  # else an outdated runner returns 1
     return env | ({"RUNNER_ALLOW_RUNASROOT": "1"} if root else {})
+
+
+def hook_folder(temporary: str, unguessable: str) -> str:
+    """Where the hooks' scripts and socket lie. A unix socket's address has room for 107 bytes."""
+    folder = f"{temporary}/fly-gha-{unguessable}"
+    return folder if len(os.fsencode(folder)) <= 96 else f"/tmp/fly-gha-{unguessable}"  # noqa: S108
 
 
 def hook_body(verb: str, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,7 +280,7 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     """The text without known secrets and without anything that looks like one."""
     for secret in secrets:
         text = text.replace(secret, "***")
-    return SECRET_LIKE.sub("***", text)
+    return re.sub(MASKED, "***", text)
 
 
 # ---- HTTP ----
@@ -285,27 +289,20 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 class Dispatcher:
     """POSTs to the dispatcher over one kept connection; every failure is an Answer with status 0."""
 
-    def __init__(self, url: str, wall: Callable[[], float], tls: Any = None) -> None:
+    def __init__(self, url: str, wall: Callable[[], float]) -> None:
         import http.client
         from urllib.parse import urlsplit
 
         parts = urlsplit(url)
-        host, self.url, self.tls, self._wall = str(parts.hostname), url, tls, wall
+        host, self._wall = str(parts.hostname), wall
         self._base, self._failures = parts.path.rstrip("/"), (OSError, http.client.HTTPException)
         self._connection = http.client.HTTPConnection(host, parts.port)
         if parts.scheme == "https":
-            import ssl
-
-            self.tls = tls or ssl.create_default_context()
-            self._connection = http.client.HTTPSConnection(host, parts.port, context=self.tls)
+            self._connection = http.client.HTTPSConnection(host, parts.port)
 
     def post(self, path: str, bearer: str, body: Mapping[str, Any], timeout: float) -> Answer:
         """One exchange; ``timeout`` bounds each wait on the network, in seconds."""
-        headers = {
-            "Authorization": f"Bearer {bearer}",
-            "Content-Type": "application/json",
-            "User-Agent": AGENT,
-        }
+        headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
         self._connection.timeout = timeout
         if self._connection.sock is not None:
             self._connection.sock.settimeout(timeout)
@@ -357,30 +354,24 @@ class Hooks:
     The job's hook scripts reach us over a unix socket, and so can the job: each verb passes once.
     """
 
-    def __init__(self, dispatcher: Dispatcher, token: str, pace: Pace, world: World, say: "Say") -> None:
-        self._dispatcher, self._token, self._pace, self._say = dispatcher, token, pace, say
-        name = f"fly-gha-{world.entropy(8).hex()}"
-        self.folder = f"{os.environ.get('TMPDIR', '/tmp')}/{name}"  # noqa: S108 - nobody can guess the name
-        if len(self.folder) > 90:  # a unix socket's address has room for 107 bytes
-            self.folder = f"/tmp/{name}"  # noqa: S108
-        self.address = f"{self.folder}/agent.sock"
+    def __init__(self, dispatcher: Dispatcher, token: str, folder: str, patience: float, say: "Say") -> None:
+        self._dispatcher, self._token, self._folder, self._say = dispatcher, token, folder, say
+        self.address, self._patience, self._closing = f"{folder}/agent.sock", patience, False
         self.passed: set[str] = set()
-        self._closing = False
 
     def open(self) -> dict[str, str]:
         """Write the scripts and start to listen. Returns the variables that make the runner call them."""
         import shlex
         import threading
 
-        os.mkdir(self.folder)
-        os.chmod(self.folder, 0o755)  # noqa: S103 - the runner's user must get in, and may change nothing
+        os.mkdir(self._folder)
+        os.chmod(self._folder, 0o755)  # noqa: S103 - the runner's user must get in, and may change nothing
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(self.address)
         os.chmod(self.address, 0o666)  # noqa: S103 - likewise
         self._listening.listen(16)
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-        scripts = {verb: f"{self.folder}/{verb}.sh" for verb in HOOKS}
+        threading.Thread(target=self._serve, daemon=True).start()
+        scripts = {verb: f"{self._folder}/{verb}.sh" for verb in HOOKS}
         for verb, script in scripts.items():
             call = (sys.executable, "-I", "-S", os.path.abspath(__file__), "hook", verb, self.address)
             with open(script, "w", encoding="utf-8") as file:
@@ -391,23 +382,23 @@ class Hooks:
     def close(self) -> None:
         """Let what was said before be delivered, within two hooks' time, and remove the scripts."""
         self._closing = True
-        knock(self.address, {}, 2 * self._pace.small_call)
-        for name in os.listdir(self.folder):
-            os.unlink(f"{self.folder}/{name}")
-        os.rmdir(self.folder)
+        knock(self.address, {}, 2 * self._patience)
+        for name in os.listdir(self._folder):
+            os.unlink(f"{self._folder}/{name}")
+        os.rmdir(self._folder)
 
     def _serve(self) -> None:
         said: Any = None
         while not (self._closing and said == {}):
             caller, _ = self._listening.accept()
             with caller, suppress(OSError, ValueError, AttributeError, RecursionError):
-                caller.settimeout(self._pace.small_call)
+                caller.settimeout(self._patience)
                 said = json.loads(caller.makefile("rb").readline(8192))
                 verb = str(said.get("hook"))
                 if verb in {"online", *HOOKS} - self.passed:
                     self.passed.add(verb)
                     path, body = f"/v1/hooks/{verb}", hook_body(verb, said)
-                    answer = self._dispatcher.post(path, self._token, body, self._pace.small_call)
+                    answer = self._dispatcher.post(path, self._token, body, self._patience)
                     self._dispatcher.close()  # a job is longer than any proxy keeps an idle connection
                     self._say(f"hook_{verb}", answer.problem or str(answer.status))
                 caller.sendall(b"ok\n")
@@ -467,7 +458,7 @@ class Agent:
     def __init__(self, env: Mapping[str, str], world: World, pace: Pace, user: str = "runner") -> None:
         self._env, self._world, self._pace, self._user = env, world, pace, user
         self._say, self._born = Say(world.wall), world.ticks()
-        self._claiming, self._told_to_end, self._seen_online = True, False, False
+        self._claiming, self._told_to_end, self._seen_online = False, False, False
         self._hooks: Hooks | None = None
 
     def run(self) -> int:
@@ -485,9 +476,8 @@ class Agent:
             trace = error.__traceback__
             while trace and trace.tb_next and trace.tb_next.tb_frame.f_code.co_filename == __file__:
                 trace = trace.tb_next
-            end = DeadEnd(
-                BROKEN, f"unexpected {type(error).__name__} in line {trace.tb_lineno if trace else 0}"
-            )
+            line = trace.tb_lineno if trace else 0  # its words may hold a secret, where it happened cannot
+            end = DeadEnd(BROKEN, f"unexpected {type(error).__name__} in line {line}")
         if self._hooks:
             with suppress(OSError):
                 self._hooks.close()
@@ -531,24 +521,31 @@ class Agent:
     # -- the claim
 
     def _claim(self, dispatcher: Dispatcher) -> Claim:
-        # The alarm raises in whatever waits, and again each second in case a destructor swallowed it.
+        import base64
+
+        body = {
+            "nonce": base64.urlsafe_b64encode(self._world.entropy(32)).decode().rstrip("="),
+            "agent": AGENT,
+        }
         due = self._born + self._settings.claim_deadline - self._world.ticks()
-        signal.setitimer(signal.ITIMER_REAL, max(0.001, due), 1.0)
-        nonce = self._world.entropy(32).hex()
         try:
-            claim = self._ask(dispatcher, {"nonce": nonce, "agent": AGENT})
+            # Both the alarm (again each second in case a destructor swallowed it) and a request to end raise
+            # in whatever is being waited for.
+            self._claiming = True
+            self._end_if_told()
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, due), 1.0)
+            claim = self._ask(dispatcher, body)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        self._claiming = False
+            self._claiming = False
         self._say.secrets = tuple(text for text in (claim.jit, claim.token, claim.hook_token) if text)
         self._online_by = self._world.ticks() + claim.online_deadline
         self._say("claimed", f"{claim.runner} by {'jit' if claim.jit else 'token'}")
-        for _ in range(2):  # a lost acknowledgement is harmless: what was handed out expires
-            answer = dispatcher.post(
-                "/v1/claim/ack", claim.hook_token, {"nonce": nonce}, self._pace.small_call
-            )
-            if answer.status:
-                break
+        path, told = "/v1/claim/ack", {"nonce": body["nonce"]}
+        answer = dispatcher.post(path, claim.hook_token, told, self._pace.small_call)
+        if not answer.status:  # a lost acknowledgement is harmless: what was handed out expires
+            answer = dispatcher.post(path, claim.hook_token, told, self._pace.small_call)
+        dispatcher.close()
         self._say("acknowledged", answer.problem or str(answer.status))
         if answer.status == 410:
             raise DeadEnd(RETIRED, "the dispatcher retired this runner before it began")
@@ -605,8 +602,8 @@ class Agent:
             if code:
                 self._print_diagnostics()
                 raise DeadEnd(CONFIG, f"config.sh returned {code}")
-        own_connection = Dispatcher(dispatcher.url, self._world.wall, dispatcher.tls)
-        self._hooks = Hooks(own_connection, claim.hook_token, self._pace, self._world, self._say)
+        folder = hook_folder(self._env.get("TMPDIR", "/tmp"), self._world.entropy(8).hex())  # noqa: S108
+        self._hooks = Hooks(dispatcher, claim.hook_token, folder, self._pace.small_call, self._say)
         env |= self._hooks.open()
         return env | ({"ACTIONS_RUNNER_INPUT_JITCONFIG": claim.jit} if claim.jit else {})
 
@@ -646,15 +643,14 @@ class Agent:
         while child.returncode is None:
             now, online = self._world.ticks(), self._is_online()
             if end is None and (self._told_to_end or (not online and now >= self._online_by)):
-                end = DeadEnd(
-                    OFFLINE if code == FAILED else code, "the runner was not ready before the deadline"
-                )
+                late = OFFLINE if code == FAILED else code
+                end = DeadEnd(late, "the runner was not ready before the online deadline")
                 if self._told_to_end:
                     end = DeadEnd(RETIRED, "told to end by a signal")
                 self._say("stop", end.detail)
                 os.kill(
                     child.pid, signal.SIGINT
-                )  # as run.sh does: the listener cancels its job and signs off
+                )  # what run.sh sends: the listener cancels its job, signs off
                 kill_at = now + (self._pace.gentle if self._told_to_end else self._pace.kill_offline)
             elif end and now >= kill_at:
                 os.kill(child.pid, signal.SIGKILL)

@@ -127,7 +127,7 @@ def test_a_hook_whose_agent_hangs_succeeds_within_two_seconds(tmp_path):
 
 
 def test_what_a_job_forges_is_bounded_and_passes_once(world):
-    """Job code reaches the agent's socket. It can say "started" once, in the agreed shape, and nothing else."""
+    """Job code reaches the agent's socket: it can say "started" once, in the agreed shape, no more."""
     world.dispatch((200, JIT_CLAIM))
     world.listener(
         "import socket\n"
@@ -141,7 +141,7 @@ def test_what_a_job_forges_is_bounded_and_passes_once(world):
         "        agent.recv(10)\n"
         "for text in (b'', b'{}', b'[]', b'5', b'[' * 5000, b'\\xff'): tell(text)\n"
         "for verb in ([1], 1, '../claim', 'bye'): tell(json.dumps({'hook': verb}).encode())\n"
-        "forged = {'hook': 'started', 'run_id': '1; x', 'job': 'x' * 2000, 'repository': ['a']}\n"
+        "forged = {'hook': 'started', 'run_id': '1; x', 'job': 'x' * 999, 'repository': ['a']}\n"
         "tell(json.dumps(forged).encode())\n"
         "tell(json.dumps(forged).encode())\n"
         "job()\n"
