@@ -29,7 +29,8 @@ class LoopView(Answer):
 
     Attributes:
         state: ``ok``, ``failing`` (the last pass failed), ``late`` (no pass for three periods), ``starting``.
-        failures: failed passes in a row.
+        last_pass_at: when a pass last ended well.
+        failures: failed passes since this dispatcher started.
         last_error: the last failure in plain words, empty when the last pass was good.
     """
 
@@ -37,7 +38,6 @@ class LoopView(Answer):
     state: Literal["ok", "failing", "late", "starting"]
     period_s: float
     last_pass_at: Time | None = None
-    last_good_at: Time | None = None
     failures: int = Field(0, ge=0)
     last_error: str = ""
 

@@ -1,0 +1,69 @@
+"""build_api: the dispatcher's FastAPI app over a FleetPort. All it keeps hangs on the app it returns."""
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter, FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from runners.api import health, metrics, problems, read, stream, webhooks
+from runners.api.access import Access
+from runners.api.metrics import Phases
+from runners.api.port import FleetPort
+from runners.api.reading import Reader
+
+NOW_HEADER = "x-fly-gha-now"
+_CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+def build_api(port: FleetPort, routers: Iterable[APIRouter] = ()) -> FastAPI:
+    """Make the app.
+
+    Args:
+        port: the fleet. Handlers reach it as ``request.app.state.port``, or by ``access.Fleet``.
+        routers: further routes over the same port: the claim, the hooks, the operator API.
+    """
+    # No documentation pages: they would load scripts from elsewhere, and the schema is docs/api.md's.
+    app = FastAPI(title="fly-gha", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.port = port
+    app.state.access = Access(port.store, port.clock)
+    app.state.reader = Reader(port.store, port.clock)
+    app.state.phases = Phases(port.clock.now())
+    problems.install(app)
+    for router in (webhooks.router, read.router, stream.router, metrics.router, health.router, *routers):
+        app.include_router(router)
+    app.add_middleware(_Frame, port=port)
+    # Added last, so outermost: an exception in any other layer is answered, too.
+    app.add_middleware(problems.Shield)
+    return app
+
+
+class _Frame:
+    """What every answer has: our time (a booted Machine compares clocks), and headers that browsers heed.
+
+    After a call that may have changed something the open streams are told.
+    """
+
+    def __init__(self, app: ASGIApp, port: FleetPort) -> None:
+        self._app = app
+        self._port = port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def framed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers[NOW_HEADER] = f"{self._port.clock.now():.3f}"
+                headers.setdefault("cache-control", "no-store")
+                headers.setdefault("x-content-type-options", "nosniff")
+                headers.setdefault("referrer-policy", "no-referrer")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, framed)
+        finally:
+            if scope["method"] in _CHANGES:
+                self._port.changes.notify()

@@ -1,0 +1,104 @@
+"""``POST /v1/hooks/{online|started|completed}``: what the listener saw, told by the Machine's boot agent.
+
+The hook token is valid for one Runner only. Job code runs beside the agent and can forge a hook, so a hook
+may veto a kill (it sets busy) but never changes a Job or demand: only GitHub does that.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from runners.api.claim import bearer
+from runners.api.problems import ApiProblem
+from runners.model.nouns import Runner
+from runners.model.reason import Reason
+from runners.model.states import RunnerState
+from runners.registration.registration import token_hash
+from runners.store import events, runners
+from runners.store.engine import Store
+from runners.upstream.clock import Clock
+
+ACTOR = "hook"
+Hook = Literal["online", "started", "completed"]
+
+
+class HookBody(BaseModel):
+    """What the started hook knows of its job; shown nowhere but in the event, and bounded."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    run_id: int | None = None
+    job: str = Field("", max_length=500)
+    repository: str = Field("", max_length=200)
+    workflow: str = Field("", max_length=500)
+
+
+def hooks_router(store: Store, clock: Clock, wake_planner: Callable[[], None]) -> APIRouter:
+    """The hook routes."""
+    router = APIRouter()
+
+    @router.post("/v1/hooks/{hook}", status_code=204)
+    async def take(hook: Hook, body: HookBody, authorization: Annotated[str, Header()] = "") -> Response:
+        """Take one hook; the planner is woken, since a Runner may have changed."""
+        token = bearer(authorization)
+        now = clock.now()
+
+        def op(conn: Connection) -> bool:
+            runner = runners.by_hook_token(conn, token_hash(token.get_secret_value()))
+            if runner is None:
+                return False
+            _take(conn, runner, hook, body, now)
+            return True
+
+        if not await store.run(op):
+            raise ApiProblem(
+                403,
+                Reason.HOOK_TOKEN_WRONG,
+                what="the hook changed nothing",
+                why="its token is no Runner's",
+                attempted=f"report {hook}",
+                next_step="nothing: the job goes on without it",
+            )
+        wake_planner()
+        return Response(status_code=204)
+
+    return router
+
+
+def _take(conn: Connection, runner: Runner, hook: Hook, body: HookBody, now: float) -> None:
+    if hook == "online":
+        runners.move(
+            conn,
+            runner.name,
+            RunnerState.IDLE,
+            at=now,
+            actor=ACTOR,
+            reason=Reason.OBSERVED,
+            detail="its listener is online",
+            online_at=now,
+        )
+        return
+    if hook == "started" and runner.finished_at is None:
+        runners.move(
+            conn,
+            runner.name,
+            RunnerState.BUSY,
+            at=now,
+            actor=ACTOR,
+            reason=Reason.BUSY,
+            detail="its started hook ran",
+            busy_at=runner.busy_at or now,
+            online_at=runner.online_at or now,
+        )
+    events.append(
+        conn,
+        at=now,
+        actor=ACTOR,
+        verb=hook,
+        target=f"runner/{runner.name}",
+        reason=Reason.BUSY if hook == "started" else Reason.OBSERVED,
+        detail=f"run {body.run_id}" if body.run_id is not None else "",
+    )

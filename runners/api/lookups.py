@@ -1,0 +1,58 @@
+"""What the routes that look things up by name share: not found with near names, cursors, page sizes."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from runners.api.problems import ApiProblem
+from runners.model.reason import Reason
+
+LIMIT_DEFAULT = 100
+LIMIT_MAX = 500
+# A page that hides what the caller may not see looks at no more rows than this before it answers.
+SCANNED_MAX = 5000
+BATCH = 500
+
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
+ShortText = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+NumberCursor = Annotated[str, Field(pattern=r"^\d{1,18}$")]
+
+
+class Question(BaseModel):
+    """Query parameters of one route: an unknown one is a mistake, not a wish to be ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def not_found(kind: str, known: Iterable[str] = (), asked: str = "") -> ApiProblem:
+    """404 for a named thing; one that the caller may not see is not found just like one that is not there.
+
+    Args:
+        kind: ``pool``, ``job``, ``runner``.
+        known: names the caller may see, to offer the nearest of.
+        asked: the name asked for; it is compared and never quoted.
+    """
+    near = get_close_matches(asked, sorted(known), n=3, cutoff=0.5) if asked else []
+    step = f"did you mean {' or '.join(near)}?" if near else f"list what there is: GET /v1/{kind}s"
+    return ApiProblem(
+        404,
+        Reason.NOT_FOUND,
+        what=f"there is no such {kind}",
+        why=f"this fleet has none of that name or id, or the token may not see it; old {kind}s are removed",
+        attempted=f"look up a {kind}",
+        next_step=step,
+    )
+
+
+def invalid(why: str, attempted: str, next_step: str) -> ApiProblem:
+    """422 for a question that is well-formed and makes no sense."""
+    return ApiProblem(
+        422,
+        Reason.REQUEST_INVALID,
+        what="the request was not understood",
+        why=why,
+        attempted=attempted,
+        next_step=next_step,
+    )
