@@ -150,6 +150,7 @@ runners = Table(
     Column("hook_token_hash", Text, unique=True),
     Index("runners_live", "requested_at", "name", sqlite_where=RUNNERS_LIVE, postgresql_where=RUNNERS_LIVE),
     Index("runners_requested_at", "requested_at", "name"),
+    Index("runners_pool", "pool", "requested_at", "name"),
     Index("runners_machine_name", "machine_name"),
     Index("runners_mint_sent_at", "mint_sent_at"),
     Index("runners_delete_sent_at", "delete_sent_at"),

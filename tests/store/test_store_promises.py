@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from store_samples import a_job, keep
 
 from runners.model.nouns import Boot, Event, Job, Machine, Runner
-from runners.store import events, jobs, machines, runners, tables
+from runners.store import events, jobs, machines, pace, runners, tables
 from runners.store.engine import InlineStore
 
 SOURCE = Path(jobs.__file__).parent
@@ -53,6 +53,8 @@ def test_every_field_of_a_noun_has_a_column_of_its_name(table, noun):
         (lambda conn: jobs.page(conn, pool="p", state="queued", limit=1), "jobs"),
         (lambda conn: jobs.by_runner(conn, "r"), "jobs_runner_name"),
         (lambda conn: runners.by_machine(conn, "m"), "runners_machine_name"),
+        (lambda conn: runners.page(conn, pool="p", limit=1), "runners_pool"),
+        (lambda conn: pace.of_pool(conn, "p"), "runners_pool"),
         (lambda conn: runners.by_hook_token(conn, "h"), "sqlite_autoindex_runners"),
         (lambda conn: runners.writes_since(conn, 1.0), "runners_mint_sent_at"),
         (lambda conn: machines.creates_since(conn, 1.0), "machines_requested_at"),

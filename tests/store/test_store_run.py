@@ -34,6 +34,9 @@ asyncio.run(main())
 """
 
 
+LOCKS_HELD = "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+
+
 class OddError(Exception):
     pass
 
@@ -120,6 +123,7 @@ async def test_closing_lets_running_operations_end(shared_place):
     caller = asyncio.create_task(keep(store, a_job()))
     await asyncio.sleep(0)
     await store.close()
+    assert store._open == set()
     await caller
     assert await shared_place.open().run(jobs.live) == (a_job(),)
 
@@ -244,6 +248,28 @@ async def test_readers_on_postgresql_do_not_wait_for_a_writer(make_place):
     await place.close()
 
 
+async def test_every_writing_operation_on_postgresql_waits_for_its_turn_anew(make_place):
+    place = make_place("postgresql")
+    store = place.open()
+
+    def op(conn):
+        before = conn.execute(text(LOCKS_HELD)).scalar()
+        events.append(conn, at=1.0, verb="said", target="pool/p", **BY)
+        return before, conn.execute(text(LOCKS_HELD)).scalar()
+
+    assert [await store.run(op) for _ in range(3)] == [(0, 1)] * 3
+    await place.close()
+
+
+async def test_a_url_in_the_spelling_of_libpq_works(make_place):
+    place = make_place("postgresql")
+    url = place.url.replace("postgresql://", "postgres://") + "?sslmode=disable"
+    store = open_store(url)
+    assert await store.run(jobs.live) == ()
+    await store.close()
+    await place.close()
+
+
 async def test_a_savepoint_rolled_back_does_not_lose_the_order_of_writers(make_place):
     place = make_place("postgresql")
 
@@ -252,8 +278,7 @@ async def test_a_savepoint_rolled_back_does_not_lose_the_order_of_writers(make_p
         jobs.insert(conn, a_job(), **BY)
         savepoint.rollback()
         events.append(conn, at=1.0, verb="said", target="pool/p", **BY)
-        locks = text("select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()")
-        return conn.execute(locks).scalar()
+        return conn.execute(text(LOCKS_HELD)).scalar()
 
     assert await place.open().run(op) == 1
     await place.close()

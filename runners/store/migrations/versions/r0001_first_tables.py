@@ -145,6 +145,7 @@ def _work(op: Operations) -> None:
         postgresql_where=_NOT_GONE,
     )
     op.create_index("runners_machine_name", "runners", ["machine_name"])
+    op.create_index("runners_pool", "runners", ["pool", "requested_at", "name"])
     op.create_index("runners_mint_sent_at", "runners", ["mint_sent_at"])
     op.create_index("runners_requested_at", "runners", ["requested_at", "name"])
 
