@@ -101,6 +101,7 @@ def run(api: str, found: Run, directory: Directory) -> dict[str, Any]:
     return {
         "id": found.id,
         "name": found.workflow_name,
+        "display_title": "Change something",
         "node_id": f"WFR_{found.id}",
         "head_branch": found.head_branch,
         "head_sha": found.head_sha,
@@ -148,7 +149,7 @@ def workflow_job_event(api: str, found: WorkflowJob, action: str, directory: Dir
     return {
         "action": action,
         "workflow_job": job(api, found),
-        "repository": repository(api, found.run.repository),
+        "repository": {**repository(api, found.run.repository), "custom_properties": {}},
         "organization": organization(api, directory.organization),
         "sender": simple_user(api, directory.sender),
         "installation": {"id": installation.id, "node_id": f"MDIzOkluc3RhbGxhdGlvbi{installation.id}"},

@@ -1,0 +1,1 @@
+"""The stand-in runner's code, standard library only and quick to import: every Machine starts it."""
