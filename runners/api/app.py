@@ -30,11 +30,12 @@ def build_api(port: FleetPort, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app.state.reader = Reader(port.store, port.clock)
     app.state.phases = Phases(port.clock.now())
     problems.install(app)
-    for router in (webhooks.router, read.router, stream.router, metrics.router, health.router, *routers):
+    own = (webhooks.router, *read.ROUTERS, stream.router, metrics.router, health.router)
+    for router in (*own, *routers):
         app.include_router(router)
-    app.add_middleware(_Frame, port=port)
-    # Added last, so outermost: an exception in any other layer is answered, too.
     app.add_middleware(problems.Shield)
+    # Added last, so outermost: the Shield's answers are framed like every other.
+    app.add_middleware(_Frame, port=port)
     return app
 
 

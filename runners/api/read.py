@@ -51,10 +51,8 @@ async def pool(fleet: Fleet, viewer: MayRead, rows: Rows, name: str) -> PoolView
     return found[name]
 
 
-router.include_router(read_jobs.router)
-router.include_router(read_runners.router)
-router.include_router(read_events.router)
-router.include_router(read_usage.router)
+ROUTERS = (router, read_jobs.router, read_runners.router, read_events.router, read_usage.router)
+"""The whole read API. Not nested: a route's own path is what problems and events name."""
 
 
 async def _pools(fleet: Fleet, viewer: Viewer, rows: Reader) -> PoolList:

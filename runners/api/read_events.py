@@ -23,7 +23,7 @@ from runners.store import events
 from runners.wire.event import EventPage
 from runners.wire.times import rfc3339
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["read"])
 
 
 class EventQuestion(Question):

@@ -25,7 +25,7 @@ from runners.store import events, jobs, machines, runners
 from runners.wire.job import JobAnswer, JobPage
 from runners.wire.times import rfc3339
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["read"])
 ID_MAX = 2**63 - 1
 _LIVE = frozenset({JobState.WAITING, JobState.QUEUED, JobState.IN_PROGRESS})
 

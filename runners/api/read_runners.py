@@ -25,7 +25,7 @@ from runners.store import events, jobs, machines, runners
 from runners.wire.runner import RunnerHistory, RunnerPage
 from runners.wire.times import rfc3339
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["read"])
 # A life has about ten events; a Machine that was started over and over may have more.
 EVENTS_MAX = 200
 _LIVE = tuple(state for state in RunnerState if state is not RunnerState.GONE)

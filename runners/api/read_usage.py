@@ -18,7 +18,7 @@ from runners.store.usage import Span
 from runners.wire.times import rfc3339, unix_seconds
 from runners.wire.usage import Usage, UsageRow
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["read"])
 DAY_S = 86_400.0
 WINDOW_MAX_S = 92 * DAY_S
 ROWS_MAX = 1000
