@@ -5,7 +5,8 @@ import asyncio
 import httpx
 
 from simulator.clock import Clock
-from simulator.github.webhooks import Delivery, Webhooks
+from simulator.github.deliveries import Delivery
+from simulator.github.webhooks import Webhooks
 
 RECEIVER_DEADLINE = 10.0
 ANSWER_KEPT = 2_000

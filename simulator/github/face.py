@@ -43,7 +43,12 @@ def build_app(model: GitHubSim) -> FastAPI:
 
     app = FastAPI(title="GitHubSim", lifespan=lifespan, docs_url=None, redoc_url=None)
 
-    app.add_exception_handler(GitHubProblem, _problem)
+    async def refused(_: Request, problem: Exception) -> Response:
+        answer = _problem(problem)
+        answer.headers["x-github-request-id"] = gate.request_id()
+        return answer
+
+    app.add_exception_handler(GitHubProblem, refused)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _unknown)
     for router in (
@@ -60,7 +65,7 @@ def build_app(model: GitHubSim) -> FastAPI:
     return app
 
 
-async def _problem(_: Request, problem: Exception) -> Response:
+def _problem(problem: Exception) -> Response:
     """What the model refuses, in GitHub's body."""
     if not isinstance(problem, GitHubProblem):
         raise problem
@@ -71,7 +76,7 @@ async def _unreadable(request: Request, wrong: Exception) -> Response:
     """A path or body of the wrong type: unknown to the API, explained to who drives the world."""
     if request.url.path.startswith(WORLD_PREFIX):
         return JSONResponse({"detail": str(wrong)}, status_code=422)
-    return await _problem(request, GitHubProblem(404, "Not Found"))
+    return _problem(GitHubProblem(404, "Not Found"))
 
 
 async def _unknown(request: Request, wrong: Exception) -> Response:
@@ -79,4 +84,4 @@ async def _unknown(request: Request, wrong: Exception) -> Response:
     status = wrong.status_code if isinstance(wrong, HTTPException) else 404
     if request.url.path.startswith(WORLD_PREFIX) and isinstance(wrong, HTTPException):
         return JSONResponse({"detail": wrong.detail}, status_code=status)
-    return await _problem(request, GitHubProblem(404, "Not Found"))
+    return _problem(GitHubProblem(404, "Not Found"))

@@ -103,14 +103,14 @@ def hook_routes(sim: GitHubSim, gate: Gate) -> APIRouter:
         gate.app(request)
         if status not in {None, "success", "failure"}:
             raise invalid_field("Delivery", "status", "status must be success or failure")
-        page, following = sim.webhooks.page(per_page_of(request), cursor, status)
+        page, following = sim.webhooks.log.page(per_page_of(request), cursor, status)
         items = [shapes.delivery_item(delivery) for delivery in page]
         return await gate.answer(request, items, headers=next_link(request, following))
 
     @router.get("/deliveries/{delivery_id}", operation_id="apps/get-webhook-delivery")
     async def get_delivery(request: Request, delivery_id: int) -> Any:
         gate.app(request)
-        delivery = sim.webhooks.get(delivery_id)
+        delivery = sim.webhooks.log.get(delivery_id)
         shape = delivery_detail(delivery, shapes.delivery_item(delivery), sim.webhooks.url)
         return await gate.answer(request, shape)
 

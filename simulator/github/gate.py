@@ -74,15 +74,20 @@ class Gate:
         token.require(permission, level, found)
         return found
 
+    def request_id(self) -> str:
+        """The `x-github-request-id` of the next answer."""
+        self._answered += 1
+        return f"{self._sim.draws.of('request', self._answered).getrandbits(64):016X}"
+
     async def answer(
         self, request: Request, body: Any, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> Response:
         """Answer after the usual delay, with the headers every answer carries; a None body is empty."""
-        self._answered += 1
+        request_id = self.request_id()
         draw = self._sim.draws.of("answer", self._answered)
         await self._sim.clock.sleep(draw.uniform(*ANSWER_DELAY) / self._sim.scale)
         all_headers = {
-            "x-github-request-id": f"{draw.getrandbits(64):016X}",
+            "x-github-request-id": request_id,
             "x-github-media-type": "github.v3; format=json",
             **self._quota(request),
             **(headers or {}),

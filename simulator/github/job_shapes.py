@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 from simulator.github.accounts import Directory, RunnerGroup
+from simulator.github.deliveries import Delivery
 from simulator.github.jobs import Run, WorkflowJob
 from simulator.github.registration import READ_ONLY_LABELS, Registration
 from simulator.github.registrations import Registrations
 from simulator.github.shapes import HTML, iso, iso_or_none, organization, repository, simple_user
-from simulator.github.webhooks import Delivery
 
 
 def runner(found: Registration, registrations: Registrations) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from simulator.github.accounts import APP_EVENTS, Account, Installation, Repository
-from simulator.github.webhooks import Delivery
+from simulator.github.deliveries import Delivery
 
 HTML = "https://github.com"
 BORN = "2024-02-29T09:00:00Z"

@@ -1,4 +1,4 @@
-"""Webhooks on their way out, and the delivery log that remembers them.
+"""Webhooks on their way out.
 
 Facts: facts/github.md §2 and §9. GitHub tries once, waits ten seconds for a 2xx, never tries again by
 itself, and lets an App list and redeliver what it sent in the past three days; a redelivery keeps the
@@ -10,56 +10,22 @@ import hmac
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.agenda import Agenda
 from simulator.clock import Clock
 from simulator.draws import Draws
 from simulator.faults import Faults
-from simulator.github.problems import GitHubProblem, not_found
+from simulator.github.deliveries import Delivery, DeliveryLog
 from simulator.journal import Journal
 
 # Simulated, in real seconds, divided by scale.
 SEND_DELAY = (0.2, 3.0)
 REDELIVERY_DELAY = (0.1, 1.0)
-# Three days of log. It is a window and not a latency: it keeps its length at every scale.
-LOG_WINDOW = 259_200.0
-CURSOR = "v1_"
-
-
-@dataclass(slots=True)
-class Delivery:
-    """One attempt to deliver one event; logged once it was made (or lost).
-
-    Attributes:
-        chain: events of the same chain are sent one after the other; empty for a free one.
-        payload: the exact bytes that are signed and sent.
-        status_code: of the answer; 0 when there was none.
-    """
-
-    id: int
-    guid: str
-    event: str
-    action: str
-    installation_id: int
-    repository_id: int
-    payload: bytes = field(repr=False)
-    chain: str
-    facts: Mapping[str, Any]
-    due: float
-    redelivery: bool = False
-    delivered_at: float | None = None
-    duration: float = 0.0
-    status: str = ""
-    status_code: int = 0
-    request_headers: dict[str, str] = field(default_factory=dict)
-    response_headers: dict[str, str] = field(default_factory=dict)
-    response_payload: str = ""
 
 
 class Webhooks:
-    """The outbox and the log.
+    """The outbox; `log` remembers what left it.
 
     Args:
         clock, draws, agenda, journal, faults: the world's.
@@ -95,7 +61,7 @@ class Webhooks:
         self.secret = secret
         self._outbox: list[Delivery] = []
         self._sending: set[str] = set()
-        self._log: dict[int, Delivery] = {}
+        self.log = DeliveryLog(clock)
         self._last_id = draws.of("first delivery").randrange(10**11, 10**12)
         self._chain_due: dict[str, float] = {}
         self.on_change: Callable[[], None] = lambda: None
@@ -180,7 +146,7 @@ class Webhooks:
     def sent(self, delivery: Delivery) -> None:
         """Log an attempt that was made; its result fields are set."""
         self._sending.discard(delivery.chain)
-        self._log[delivery.id] = delivery
+        self.log.add(delivery)
         self._journal.record(
             "webhook_sent",
             delivery_id=delivery.id,
@@ -192,37 +158,6 @@ class Webhooks:
         )
         self.on_change()
 
-    def page(
-        self, per_page: int, cursor: str | None, status: str | None
-    ) -> tuple[Sequence[Delivery], str | None]:
-        """One page of the log, newest first, and the cursor of the next (older) page.
-
-        Raises:
-            GitHubProblem: 422 a cursor of another making.
-        """
-        horizon = self._clock.now() - LOG_WINDOW
-        for old in [item.id for item in self._log.values() if (item.delivered_at or 0.0) < horizon]:
-            del self._log[old]
-        start = self._read_cursor(cursor)
-        found = [
-            item
-            for item in sorted(self._log.values(), key=lambda item: -item.id)
-            if item.id <= start and _counts_as(item, status)
-        ]
-        rest = found[per_page:]
-        return found[:per_page], f"{CURSOR}{rest[0].id}" if rest else None
-
-    def get(self, delivery_id: int) -> Delivery:
-        """One logged delivery.
-
-        Raises:
-            GitHubProblem: 404 unknown, or older than the log goes back.
-        """
-        delivery = self._log.get(delivery_id)
-        if delivery is None or (delivery.delivered_at or 0.0) < self._clock.now() - LOG_WINDOW:
-            raise not_found()
-        return delivery
-
     def redeliver(self, delivery_id: int) -> None:
         """Send a logged delivery again: same GUID, same bytes, a new id.
 
@@ -230,7 +165,7 @@ class Webhooks:
             GitHubProblem: 404 unknown, or older than the log goes back.
         """
         delay = self._draws.of("redelivery", delivery_id).uniform(*REDELIVERY_DELAY) / self._scale
-        again = self._again(self.get(delivery_id), due=self._clock.now() + delay, redelivery=True)
+        again = self._again(self.log.get(delivery_id), due=self._clock.now() + delay, redelivery=True)
         self._send_later(again)
 
     def waiting(self) -> int:
@@ -261,24 +196,8 @@ class Webhooks:
         delivery.delivered_at = self._clock.now()
         delivery.status, delivery.status_code = "failed to connect to host", 0
         delivery.request_headers = self.headers_for(delivery)
-        self._log[delivery.id] = delivery
+        self.log.add(delivery)
 
     def _next_id(self) -> int:
         self._last_id += 1
         return self._last_id
-
-    def _read_cursor(self, cursor: str | None) -> float:
-        if cursor is None:
-            return float("inf")
-        if not cursor.startswith(CURSOR) or not cursor.removeprefix(CURSOR).isdigit():
-            raise GitHubProblem(422, "Invalid cursor", errors=[{"code": "invalid", "field": "cursor"}])
-        return int(cursor.removeprefix(CURSOR))
-
-
-def _counts_as(delivery: Delivery, status: str | None) -> bool:
-    """The filter sees 200 to 399 and 400 to 599; a timeout (0) is in neither (facts/github.md §9)."""
-    if status == "success":
-        return 200 <= delivery.status_code < 400  # noqa: PLR2004 - HTTP
-    if status == "failure":
-        return 400 <= delivery.status_code < 600  # noqa: PLR2004 - HTTP
-    return True

@@ -46,7 +46,7 @@ def test_a_job_cancelled_while_queued_has_one_completed_event_without_runner(wor
     world.queue(cancel_after_s=1.0)
     world.wait(20)
     assert [hook["action"] for hook in world.webhooks() + world.webhooks()] == ["queued", "completed"]
-    newest = world.sim.webhooks.page(10, None, None)[0][0]
+    newest = world.sim.webhooks.log.page(10, None, None)[0][0]
     job = json.loads(newest.payload)["workflow_job"]
     assert (job["conclusion"], job["runner_id"], job["runner_name"]) == ("cancelled", 0, "")
 
@@ -69,9 +69,9 @@ def test_a_lost_webhook_never_arrives_but_stands_in_the_log(world):
     world.queue()
     world.wait(5)
     assert world.webhooks() == []
-    (delivery,) = world.sim.webhooks.page(10, None, None)[0]
+    (delivery,) = world.sim.webhooks.log.page(10, None, None)[0]
     assert (delivery.status_code, delivery.action) == (0, "queued")
-    assert world.sim.webhooks.page(10, None, "failure")[0] == []
+    assert world.sim.webhooks.log.page(10, None, "failure")[0] == []
     assert world.sim.faults.unfired() == ()
 
 
@@ -80,7 +80,7 @@ def test_a_dropped_webhook_leaves_no_trace(world):
     world.queue()
     world.wait(5)
     assert world.webhooks() == []
-    assert world.sim.webhooks.page(10, None, None)[0] == []
+    assert world.sim.webhooks.log.page(10, None, None)[0] == []
 
 
 def test_a_doubled_webhook_arrives_twice_with_one_guid(world):
@@ -102,15 +102,15 @@ def test_the_log_pages_from_new_to_old_by_cursor(world):
     world.queue(*(f"job-{number}" for number in range(5)))
     world.wait(10)
     world.webhooks()
-    page, cursor = world.sim.webhooks.page(2, None, None)
+    page, cursor = world.sim.webhooks.log.page(2, None, None)
     seen = [delivery.id for delivery in page]
     while cursor is not None:
-        page, cursor = world.sim.webhooks.page(2, cursor, None)
+        page, cursor = world.sim.webhooks.log.page(2, cursor, None)
         seen += [delivery.id for delivery in page]
     assert len(seen) == 5
     assert seen == sorted(seen, reverse=True)
     with pytest.raises(GitHubProblem):
-        world.sim.webhooks.page(2, "nonsense", None)
+        world.sim.webhooks.log.page(2, "nonsense", None)
 
 
 def test_a_redelivery_keeps_the_guid_and_the_bytes(world):
@@ -121,7 +121,7 @@ def test_a_redelivery_keeps_the_guid_and_the_bytes(world):
     world.wait(2)
     (again,) = world.webhooks()
     assert again["guid"] == first["guid"]
-    newer, older = world.sim.webhooks.page(10, None, None)[0]
+    newer, older = world.sim.webhooks.log.page(10, None, None)[0]
     assert newer.redelivery
     assert newer.payload == older.payload
 
@@ -131,6 +131,6 @@ def test_the_log_forgets_after_three_days(world):
     world.wait(5)
     (first,) = world.webhooks()
     world.wait(259_201)
-    assert world.sim.webhooks.page(10, None, None)[0] == []
+    assert world.sim.webhooks.log.page(10, None, None)[0] == []
     with pytest.raises(GitHubProblem):
         world.sim.webhooks.redeliver(first["id"])
