@@ -12,10 +12,12 @@ import httpx
 
 from machines.classes import load_classes
 from machines.prices import dearest_usd_per_hour, usd_per_hour
-from machines.provider import Provider, upstream_key
+from machines.provider import Provider
+from machines.provider import upstream_key as fly_key
 from runners.github.app_auth import AppMinter, AppSigner
 from runners.github.app_tokens import AppTokens
 from runners.github.client import GitHub
+from runners.github.scope import upstream_key as github_key
 from runners.github.tokens import TokenSource
 from runners.model.settings import Settings
 from runners.secrets.github_tokens import PublishedTokens
@@ -42,15 +44,6 @@ ALWAYS_NEEDED: Mapping[str, str] = {
 def network() -> httpx.AsyncBaseTransport:
     """The real network."""
     return httpx.AsyncHTTPTransport(limits=POOL, retries=0)
-
-
-def github_key(request: httpx.Request) -> str:
-    """Whose installation a GitHub request spends: ``github:OWNER``, or ``github:app`` for the App's own."""
-    parts = request.url.path.split("/")
-    for word in ("orgs", "repos"):
-        if word in parts[:-1]:
-            return f"github:{parts[parts.index(word) + 1]}"
-    return "github:app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +118,7 @@ def connect(
     def breaker() -> Breaker:
         return Breaker(window=timing.breaker_window, open_for=timing.breaker_open)
 
-    def transport(upstream: str, key: Callable[[httpx.Request], str]) -> UpstreamTransport:
+    def transport(upstream: str, key: Callable[[httpx.Request], str], pause: float) -> UpstreamTransport:
         return UpstreamTransport(
             upstream,
             inner(),
@@ -134,12 +127,13 @@ def connect(
             breaker=breaker,
             key=key,
             observer=observer,
+            pause=pause,
         )
 
     fly, github, infisical = (
-        transport("fly", upstream_key),
-        transport("github", github_key),
-        transport("infisical", lambda _: "infisical"),
+        transport("fly", fly_key, timing.fly_pause),
+        transport("github", github_key, timing.github_pause),
+        transport("infisical", lambda _: "infisical", timing.github_pause),
     )
     source = _source(settings, clock, environ, infisical)
     vault = Vault(source, clock, timing.credentials_period)

@@ -26,6 +26,7 @@ async def launch(world: World, order: Order) -> None:
     """Send the create or the start of one committed request, and record what came of it."""
     machine = order.machine
     world.reached("launch.committed")
+    sent_at = world.clock.now()
     try:
         fly_id = await _call(world, order)
     except (UpstreamError, CredentialMissing) as error:
@@ -33,7 +34,8 @@ async def launch(world: World, order: Order) -> None:
         return
     world.reached("launch.answered")
     to = MachineState.STARTING if order.start else MachineState.STOPPED
-    await world.store.run(lambda conn: _launched(conn, machine, order.runner, fly_id, to, world.clock.now()))
+    now = world.clock.now()
+    await world.store.run(lambda conn: _launched(conn, machine, order.runner, fly_id, to, sent_at, now))
     world.changed()
 
 
@@ -69,11 +71,18 @@ def _claim_deadline(order: Order, world: World) -> float:
 
 
 def _launched(
-    conn: Connection, machine: Machine, runner: Runner | None, fly_id: str, to: MachineState, now: float
+    conn: Connection,
+    machine: Machine,
+    runner: Runner | None,
+    fly_id: str,
+    to: MachineState,
+    sent_at: float,
+    now: float,
 ) -> None:
     machines.adopt(conn, machine.name, fly_id)
     machines.move(conn, machine.name, to, at=now, actor=ACTOR, reason=Reason.OBSERVED, external_id=fly_id)
     if runner is not None:
+        runners.update(conn, runner.name, launch_sent_at=sent_at)
         runners.move(conn, runner.name, RunnerState.LAUNCHING, at=now, actor=ACTOR, reason=Reason.OBSERVED)
 
 

@@ -50,21 +50,21 @@ def _commit_one(conn: Connection, world: World, request: Request, now: float) ->
     if isinstance(request, Launch):
         machine = _new_machine(world, request, now)
         machines.insert(conn, machine, actor=ACTOR, reason=request.why.reason, detail=request.why.detail)
-        runner = _new_runner(conn, pool, request, machine, 1, now)
+        runner = _new_runner(conn, world, pool, request, machine, 1, now)
         return Order(machine, runner, create=True, start=request.start)
     spare = machines.get(conn, request.machine)
     if spare is None or spare.state in (MachineState.BOUND, MachineState.GONE):
         return None
     if isinstance(request, StartSpare):
-        return _start(conn, pool, request, spare, now)
+        return _start(conn, world, pool, request, spare, now)
     if spare.boot is None:
         return None
-    runner = _new_runner(conn, pool, request, spare, spare.boot.seq, now)
+    runner = _new_runner(conn, world, pool, request, spare, spare.boot.seq, now)
     return Order(spare, runner, create=False, start=False)
 
 
 def _start(
-    conn: Connection, pool: PoolSettings, request: StartSpare, spare: Machine, now: float
+    conn: Connection, world: World, pool: PoolSettings, request: StartSpare, spare: Machine, now: float
 ) -> Order | None:
     moved = machines.move(
         conn,
@@ -79,7 +79,7 @@ def _start(
     if seq == 0:
         return None
     started = replace(spare, state=MachineState.STARTING, boot=Boot(spare.name, seq, now))
-    runner = _new_runner(conn, pool, request, started, seq, now)
+    runner = _new_runner(conn, world, pool, request, started, seq, now)
     return Order(started, runner, create=False, start=True)
 
 
@@ -101,7 +101,13 @@ def _new_machine(world: World, request: Launch, now: float) -> Machine:
 
 
 def _new_runner(
-    conn: Connection, pool: PoolSettings, request: Request, machine: Machine, seq: int, now: float
+    conn: Connection,
+    world: World,
+    pool: PoolSettings,
+    request: Request,
+    machine: Machine,
+    seq: int,
+    now: float,
 ) -> Runner | None:
     if not request.registration:
         return None
@@ -116,7 +122,7 @@ def _new_runner(
         state=RunnerState.REQUESTED,
         requested_at=now,
         state_at=now,
-        demand_at=request.demand_at,
+        demand_at=None if request.job_id in world.answered_jobs else request.demand_at,
         mint_sent_at=now if request.registration == "jit" else None,
     )
     runners.insert(conn, runner, actor=ACTOR, reason=request.why.reason, detail=request.why.detail)

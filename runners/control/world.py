@@ -63,6 +63,8 @@ class World:
         refusals: recent launch refusals, newest last.
         mint_refused_until: by pool, when a refused mint is tried again.
         sweeps: how many queue sweeps there were.
+        answered_jobs: open jobs that supply was requested for, or that were held back: only a first, unhindered
+            request measures the latency that this fleet adds.
     """
 
     settings: Settings
@@ -90,6 +92,7 @@ class World:
     refusals: list[Refusal] = field(default_factory=list)
     mint_refused_until: dict[str, float] = field(default_factory=dict)
     sweeps: int = 0
+    answered_jobs: set[int] = field(default_factory=set)
     view: View | None = None
 
     def refused(self, region: str, machine_class: str, why: Why) -> None:

@@ -118,7 +118,9 @@ class Runner:
         name: the runner's name at GitHub: the Machine's name and a counter; never reused.
         scope: where it registers: ``orgs/acme`` or ``repos/acme/web``.
         registration: ``jit`` or ``token``: what was minted, or will be.
-        demand_at: when the job whose demand it answers was accepted, or None for no particular demand.
+        demand_at: when the job whose demand it answers was accepted; None when that job was held back or had
+            supply before, and for no particular demand.
+        launch_sent_at: when the launch's call went out; with demand_at, the latency this fleet adds.
         mint_sent_at: when the mint was committed, just before the call.
         minted_at: when the mint's answer was sealed.
         github_id: GitHub's runner id, None until known.
@@ -138,6 +140,7 @@ class Runner:
     requested_at: float
     state_at: float
     demand_at: float | None = None
+    launch_sent_at: float | None = None
     mint_sent_at: float | None = None
     minted_at: float | None = None
     github_id: int | None = None

@@ -86,6 +86,10 @@ class Timing(BaseModel):
     )
     breaker_window: Seconds = Field(300, description="Five errors within this open an upstream's breaker.")
     breaker_open: Seconds = Field(900, description="An open breaker lets trials through after this.")
+    fly_pause: Seconds = Field(
+        3, description="Fly names no time in a rate-limit answer; its app is left alone for this."
+    )
+    github_pause: Seconds = Field(60, description="As fly_pause, for a GitHub answer that names no time.")
     token_refresh_margin: Seconds = Field(
         600, description="A GitHub token is renewed when it has this long to live."
     )

@@ -133,6 +133,7 @@ runners = Table(
     Column("requested_at", Double, nullable=False),
     Column("state_at", Double, nullable=False),
     Column("demand_at", Double),
+    Column("launch_sent_at", Double),
     Column("mint_sent_at", Double),
     Column("minted_at", Double),
     Column("github_id", BigInteger),

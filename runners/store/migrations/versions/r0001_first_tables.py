@@ -116,6 +116,7 @@ def _work(op: Operations) -> None:
         sa.Column("requested_at", sa.Double(), nullable=False),
         sa.Column("state_at", sa.Double(), nullable=False),
         sa.Column("demand_at", sa.Double()),
+        sa.Column("launch_sent_at", sa.Double()),
         sa.Column("mint_sent_at", sa.Double()),
         sa.Column("minted_at", sa.Double()),
         sa.Column("github_id", sa.BigInteger()),
