@@ -23,7 +23,7 @@ def build_api(port: FleetPort, routers: Iterable[APIRouter] = ()) -> FastAPI:
         port: the fleet. Handlers reach it as ``request.app.state.port``, or by ``access.Fleet``.
         routers: further routes over the same port: the claim, the hooks, the operator API.
     """
-    # No documentation pages: they would load scripts from elsewhere, and the schema is docs/api.md's.
+    # No documentation pages: they would load scripts from elsewhere.
     app = FastAPI(title="fly-gha", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.port = port
     app.state.access = Access(port.store, port.clock)

@@ -121,7 +121,7 @@ def _of_validation(request: Request, error: Exception) -> Response:
         what="the request was not understood",
         why=_mistakes(error.errors()),
         attempted=_attempted(request.scope),
-        next_step="correct what is named; docs/api.md lists what each route takes",
+        next_step="correct what is named and ask again",
     ).response()
 
 
@@ -132,7 +132,7 @@ def _of_http(request: Request, error: Exception) -> Response:
             Reason.NOT_FOUND,
             "nothing is at this address",
             "the dispatcher has no such route",
-            "check the path; docs/api.md lists every route",
+            "check the path; GET /v1/status is where a reader begins",
         ),
         405: (
             Reason.METHOD_NOT_ALLOWED,

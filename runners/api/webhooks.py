@@ -65,7 +65,7 @@ async def _taken(fleet: FleetPort, request: Request) -> Outcome:
             400,
             malformed.reason,
             malformed.detail,
-            "compare the payload in GitHub's delivery log with what docs/api.md expects",
+            "look at the payload in GitHub's delivery log, and report it if GitHub sent it so",
         ) from None
 
 
