@@ -478,6 +478,11 @@ class Agent:
                 trace = trace.tb_next
             line = trace.tb_lineno if trace else 0  # its words may hold a secret, where it happened cannot
             end = DeadEnd(BROKEN, f"unexpected {type(error).__name__} in line {line}")
+        for number in (
+            signal.SIGTERM,
+            signal.SIGINT,
+        ):  # it is ending; a second signal must not spoil the code
+            signal.signal(number, signal.SIG_IGN)
         if self._hooks:
             with suppress(OSError):
                 self._hooks.close()

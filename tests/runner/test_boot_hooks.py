@@ -149,11 +149,8 @@ def test_what_a_job_forges_is_bounded_and_passes_once(world):
 
     assert world.run().code == 0
 
-    assert [path.rpartition("/")[2] for path in world.dispatcher.paths()[2:]] == [
-        "online",
-        "started",
-        "completed",
-    ]
+    verbs = [path.removeprefix("/v1/hooks/") for path in world.dispatcher.paths()[2:]]
+    assert sorted(verbs) == ["completed", "online", "started"]
     (started,) = world.dispatcher.of("/v1/hooks/started")
     expected = {"run_id": None, "job": "x" * 256, "repository": "['a']", "workflow": ""}
     assert started.body == expected
