@@ -52,13 +52,14 @@ class Connections:
 
     Attributes:
         transports: all of them, for their breakers and to be closed.
-        signer: signs as the App, in ``app`` mode and for the publisher.
+        keys: where the App key is: the Vault, or for the publisher its own local credentials.
         minter: mints installation tokens as the App.
     """
 
     settings: Settings
     clock: Clock
     vault: Vault
+    keys: Vault
     source: SecretSource
     provider: Provider
     github: GitHub
@@ -109,7 +110,8 @@ def connect(
         settings: fleet.toml.
         clock: the one clock.
         environ: where local credentials, and those that open Infisical, are.
-        as_app: act as the GitHub App whatever ``github.credentials`` says (the publisher does).
+        as_app: act as the GitHub App with a key from the local credentials, whatever ``github.credentials``
+            says: the publisher, which keeps the key away from where the dispatcher reads.
         inner: makes what really sends.
         observer: told of every finished call.
     """
@@ -135,8 +137,12 @@ def connect(
         transport("github", github_key, timing.github_pause),
         transport("infisical", lambda _: "infisical", timing.github_pause),
     )
-    source = _source(settings, clock, environ, infisical)
+    local = _local(settings, environ)
+    source = local
+    if settings.fleet.secrets == "infisical":
+        source = InfisicalSecrets(settings.infisical, local, clock, infisical)
     vault = Vault(source, clock, timing.credentials_period)
+    keys = Vault(local, clock, timing.credentials_period) if as_app else vault
     provider = Provider(
         httpx.AsyncClient(transport=fly, timeout=None, trust_env=False),  # noqa: S113 - the transport's deadline
         clock,
@@ -147,7 +153,7 @@ def connect(
         leeway=timing.clock_leeway,
         base_url=settings.fly.api_hostname,
     )
-    signer = AppSigner(settings.github.app_id or "", lambda: vault.require("GITHUB_APP_PRIVATE_KEY"), clock)
+    signer = AppSigner(settings.github.app_id or "", lambda: keys.require("GITHUB_APP_PRIVATE_KEY"), clock)
     api_url, api_version = settings.github.api_url, settings.github.api_version
     scopes = [pool.scope for pool in settings.pools]
     minter = AppMinter(github, signer, clock, scopes=scopes, api_url=api_url, api_version=api_version)
@@ -158,6 +164,7 @@ def connect(
         settings=settings,
         clock=clock,
         vault=vault,
+        keys=keys,
         source=source,
         provider=provider,
         github=GitHub(github, tokens, clock, api_url=api_url, api_version=api_version),
@@ -183,12 +190,7 @@ def class_price(machine_class: str, region: str) -> float:
     return usd_per_hour(classes[machine_class], region) if machine_class in classes else 0.0
 
 
-def _source(
-    settings: Settings, clock: Clock, environ: Mapping[str, str], transport: httpx.AsyncBaseTransport
-) -> SecretSource:
-    local: SecretSource = EnvironmentSecrets(environ)
+def _local(settings: Settings, environ: Mapping[str, str]) -> SecretSource:
     if settings.fleet.secrets_file is not None:
-        local = FileSecrets(Path(settings.fleet.secrets_file))
-    if settings.fleet.secrets == "local":
-        return local
-    return InfisicalSecrets(settings.infisical, local, clock, transport)
+        return FileSecrets(Path(settings.fleet.secrets_file))
+    return EnvironmentSecrets(environ)

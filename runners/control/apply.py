@@ -74,7 +74,9 @@ def _commit(conn: Connection, world: World, snapshot: Snapshot, plan: Plan) -> C
 
 def _remember(world: World, snapshot: Snapshot, plan: Plan) -> None:
     """Note which open jobs have been answered or held back, and forget those that are no longer open."""
-    requested = {action.job_id for action in plan.actions if isinstance(action, Request)}
+    requested = {
+        action.job_id for action in plan.actions if isinstance(action, Request) and action.job_id is not None
+    }
     held = {int(entry.target.removeprefix("job/")) for entry in plan.held if entry.target.startswith("job/")}
     open_jobs = {job.id for job in snapshot.jobs}
     world.answered_jobs = (world.answered_jobs | requested | held) & open_jobs

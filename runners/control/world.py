@@ -63,8 +63,8 @@ class World:
         refusals: recent launch refusals, newest last.
         mint_refused_until: by pool, when a refused mint is tried again.
         sweeps: how many queue sweeps there were.
-        answered_jobs: open jobs that supply was requested for, or that were held back: only a first, unhindered
-            request measures the latency that this fleet adds.
+        answered_jobs: open jobs that supply was requested for, or that were held back: only a first
+            request that nothing held back measures the latency that this fleet adds.
     """
 
     settings: Settings

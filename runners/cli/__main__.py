@@ -1,0 +1,5 @@
+"""``python -m runners.cli`` is ``fly-gha``."""
+
+from runners.cli.main import app
+
+app()

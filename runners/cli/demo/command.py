@@ -1,0 +1,46 @@
+"""``fly-gha demo``: the verb. Exit 0 only when the simulators' own logs say that everything went right."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from runners.cli.demo.sabotage import Sabotage
+from runners.cli.outcome import Exit, fail
+
+DEFAULT_FOLDER = Path(".fly-gha/demo")
+
+
+def demo(
+    seed: Annotated[int, typer.Option(help="Repeats script, faults and latencies.")] = 1,
+    scale: Annotated[float, typer.Option(min=1, max=40, help="How many times faster than real.")] = 20.0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
+    keep_serving: Annotated[bool, typer.Option("--keep-serving", help="Leave it up until Ctrl-C.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Show each event of the dispatcher.")] = False,
+    sabotage: Annotated[
+        Sabotage | None, typer.Option(help="Make the world wrong; the demo must fail.")
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="Where its files go.")] = DEFAULT_FOLDER,
+) -> None:
+    """Follow one job, then drive 60 with faults against simulated Fly, GitHub and Infisical."""
+    console = Console(highlight=False)
+    console.print(
+        f"fly-gha demo: three simulators, a token publisher and a dispatcher, 1:{scale:g} time scale"
+    )
+    if json_file is not None and not json_file.parent.is_dir():
+        fail(Exit.BAD_USE, f"--json {json_file}: the folder {json_file.parent} does not exist.")
+    from runners.cli.demo.processes import DemoBroken  # noqa: PLC0415 - the first line must not wait for it
+    from runners.cli.demo.run import Options, run  # noqa: PLC0415 - likewise
+
+    options = Options(seed, scale, folder.resolve(), sabotage, keep_serving, trace, Path(sys.argv[0]))
+    try:
+        summary = asyncio.run(run(options, console, json_file))
+    except DemoBroken as error:
+        fail(Exit.UNREACHABLE, f"The demo broke: {error}")
+    except KeyboardInterrupt:
+        fail(Exit.NO, "Stopped; every process of the demo was ended.")
+    if not summary.ok:
+        raise typer.Exit(Exit.NO)

@@ -1,0 +1,205 @@
+"""The demo's course: start everything, follow one job, drive the burst, wait for a clean world, judge."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from runners.cli.demo.follow import follow
+from runners.cli.demo.judge import Caps, judge
+from runners.cli.demo.place import FLEET_MAX, MEDIUM_MAX, SMALL_MAX, Place, prepare
+from runners.cli.demo.processes import Processes
+from runners.cli.demo.reader import Reader, make_reader
+from runners.cli.demo.report import print_commands, print_summary, print_trace, write_summary
+from runners.cli.demo.sabotage import Sabotage, sabotage
+from runners.cli.demo.script import RunScript, Script, first_job, write_script
+from runners.cli.demo.summary import Summary, added_latencies, phase_spreads, slowest, spread
+from runners.cli.demo.watch import Watch
+from runners.cli.demo.worlds import Worlds
+
+LOOK_S = 0.25
+# The burst and the clean-up after it must fit into this, or the demo judges what there is.
+BURST_DEADLINE_S = 50.0
+CAPS = Caps(FLEET_MAX, {"gha-medium": MEDIUM_MAX, "gha-small": SMALL_MAX})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line said."""
+
+    seed: int
+    scale: float
+    folder: Path
+    sabotage: Sabotage | None
+    keep_serving: bool
+    trace: bool
+    program: Path
+
+
+async def run(options: Options, console: Console, json_file: Path | None) -> Summary:
+    """Run the whole demo.
+
+    Raises:
+        DemoBroken: a process did not start or ended early.
+    """
+    place = prepare(options.folder, seed=options.seed, scale=options.scale)
+    async with Processes(place) as processes:
+        worlds, reader = await _start(processes, place, console)
+        try:
+            await _first(worlds, reader, processes, place, console)
+            summary = await _burst(options, worlds, reader, processes, place, console)
+            print_summary(console, summary)
+            if json_file is not None:
+                write_summary(json_file, summary)
+                console.print(f"summary written to {json_file}", markup=False)
+            print_commands(console, options.program, place, summary, keep_serving=options.keep_serving)
+            if options.keep_serving:
+                console.print(f"serving at {place.url} until Ctrl-C", markup=False)
+                while True:
+                    processes.check()
+                    await asyncio.sleep(1.0)
+        finally:
+            await worlds.close()
+            await reader.close()
+    return summary
+
+
+async def _start(processes: Processes, place: Place, console: Console) -> tuple[Worlds, Reader]:
+    began = time.monotonic()
+    await processes.start_simulators()
+    console.print(f"  simulators of Fly, GitHub and Infisical      up after {time.monotonic() - began:.1f} s")
+    publishing = asyncio.create_task(processes.publish_tokens())
+    reader = await make_reader(place)
+    await publishing
+    console.print(f"  tokens published (it alone holds the App key) after {time.monotonic() - began:.1f} s")
+    await processes.start_dispatcher()
+    console.print(f"  dispatcher on SQLite, credentials pulled      after {time.monotonic() - began:.1f} s")
+    return Worlds(processes.urls), reader
+
+
+async def _first(
+    worlds: Worlds, reader: Reader, processes: Processes, place: Place, console: Console
+) -> None:
+    console.print("\n[bold]One job, phase by phase[/bold]")
+    ids = await worlds.queue(first_job(), place.scale)
+    await follow(reader, ids["first"], processes, lambda line: console.print(line, markup=False))
+
+
+async def _burst(
+    options: Options,
+    worlds: Worlds,
+    reader: Reader,
+    processes: Processes,
+    place: Place,
+    console: Console,
+) -> Summary:
+    script = write_script(options.seed, place.scale)
+    console.print(f"\n[bold]{len(script.jobs)} jobs, {len(script.faults)} faults[/bold]")
+    for fault in script.faults:
+        await worlds.arm(fault)
+        console.print(f"  armed: {fault.says}", markup=False)
+    if options.sabotage is Sabotage.CAP:
+        await sabotage(options.sabotage, worlds, place)
+    began = time.monotonic()
+    queued: dict[str, int] = {}
+    queueing = asyncio.create_task(_queue(worlds, script.runs, place, queued))
+    try:
+        await _until_clean(options, script, worlds, reader, processes, console, queued, queueing, began)
+    finally:
+        queueing.cancel()
+    if options.sabotage in (Sabotage.LEAK, Sabotage.GHOST):
+        await sabotage(options.sabotage, worlds, place)
+    seconds = time.monotonic() - began
+    return await _judge(options, script, worlds, reader, place, queued, seconds)
+
+
+async def _queue(worlds: Worlds, runs: tuple[RunScript, ...], place: Place, queued: dict[str, int]) -> None:
+    began = time.monotonic()
+    for each in runs:
+        await asyncio.sleep(max(0.0, each.after / place.scale - (time.monotonic() - began)))
+        queued.update(await worlds.queue(each, place.scale))
+
+
+async def _until_clean(
+    options: Options,
+    script: Script,
+    worlds: Worlds,
+    reader: Reader,
+    processes: Processes,
+    console: Console,
+    queued: Mapping[str, int],
+    queueing: asyncio.Task[None],
+    began: float,
+) -> None:
+    """Show progress until every job is concluded and nothing is left, or the deadline has passed."""
+    seen = 0
+    with Watch(console).shown() as watch:
+        while time.monotonic() - began < BURST_DEADLINE_S:
+            processes.check()
+            if queueing.done():
+                queueing.result()
+            status, jobs = await asyncio.gather(reader.get("/v1/status"), reader.jobs())
+            ours = [job for job in jobs if job["id"] in queued.values()]
+            watch.update(status, ours, time.monotonic() - began)
+            if options.trace:
+                seen = await print_trace(console, reader, seen)
+            journals = await worlds.journals()
+            if len(queued) == len(script.jobs) and _is_clean(journals, status, queued):
+                return
+            await asyncio.sleep(LOOK_S)
+
+
+def _is_clean(
+    journals: Mapping[str, list[dict[str, Any]]], status: Mapping[str, Any], queued: Mapping[str, int]
+) -> bool:
+    """Every job concluded at GitHub, and neither side has anything left; sabotage is not waited for."""
+    concluded = {entry["job_id"] for entry in journals["github"] if entry["kind"] == "job_completed"}
+    if not set(queued.values()) <= concluded:
+        return False
+    open_jobs = status["queue"]["queued"] + status["queue"]["in_progress"]
+    machines = sum(pool["live_machines"] for pool in status["pools"])
+    runners = sum(count for state, count in status["runners"].items() if state != "gone")
+    return not (open_jobs or machines or runners)
+
+
+async def _judge(
+    options: Options,
+    script: Script,
+    worlds: Worlds,
+    reader: Reader,
+    place: Place,
+    queued: Mapping[str, int],
+    seconds: float,
+) -> Summary:
+    journals = await worlds.journals()
+    jobs = [job for job in await reader.jobs() if job["id"] in queued.values()]
+    by_id = {job["id"]: job for job in jobs}
+    checks = judge(
+        journals["fly"],
+        journals["github"],
+        expected={queued[job.name]: job.expect for job in script.jobs if job.name in queued},
+        lost={
+            queued[job.name]: by_id.get(queued[job.name], {}).get("lost") for job in script.jobs if job.dies
+        },
+        unfired=await worlds.unfired(),
+        armed=len(script.faults),
+        caps=CAPS,
+    )
+    latencies = added_latencies(place.folder / "fleet.db")
+    slowest_job, slowest_wait = slowest(jobs)
+    return Summary(
+        seed=options.seed,
+        scale=options.scale,
+        seconds=seconds,
+        jobs=len(jobs),
+        phases=phase_spreads(jobs),
+        added_latency=spread(latencies),
+        held_back=len(jobs) + 1 - len(latencies),
+        slowest_job=slowest_job,
+        slowest_wait=slowest_wait,
+        checks=checks,
+    )

@@ -1,0 +1,92 @@
+"""The dispatcher as the command line sees it: GET requests with a token, and errors as exit codes."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, NoReturn
+
+import httpx
+import typer
+
+from runners.cli.outcome import Exit, fail
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+TIMEOUT_S = 10.0
+
+UrlOption = Annotated[
+    str, typer.Option("--url", envvar="FLY_GHA_URL", help="Where the dispatcher is.", show_default=True)
+]
+TokenOption = Annotated[
+    str,
+    typer.Option(
+        "--token-file",
+        envvar="FLY_GHA_TOKEN_FILE",
+        help="File with an API token; else FLY_GHA_TOKEN in the environment.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+
+class Dispatcher:
+    """One dispatcher's read API.
+
+    Args:
+        url: its base URL.
+        token_file: a file with the token, or "" for FLY_GHA_TOKEN. A token is never an argument: arguments
+            show in process lists.
+    """
+
+    def __init__(self, url: str, token_file: str = "") -> None:
+        self._url = url.rstrip("/")
+        self._token = _token(token_file)
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One answer as JSON; every failure ends the verb with its sentence and exit code."""
+        given = {key: value for key, value in (params or {}).items() if value is not None}
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        try:
+            answer = httpx.get(
+                f"{self._url}{path}", params=given, headers=headers, timeout=TIMEOUT_S, trust_env=False
+            )
+        except httpx.HTTPError as error:
+            fail(
+                Exit.UNREACHABLE,
+                f"The dispatcher at {self._url} did not answer ({type(error).__name__}). "
+                "Start it with `fly-gha serve`, or name another with --url or FLY_GHA_URL.",
+            )
+        except httpx.InvalidURL:
+            fail(Exit.BAD_USE, f"{self._url!r} is not a URL; expected something like {DEFAULT_URL}.")
+        if answer.is_success:
+            return _object(answer, self._url)
+        return _refused(answer)
+
+
+def _refused(answer: httpx.Response) -> NoReturn:
+    """Say the Problem in its own words."""
+    try:
+        problem = answer.json()
+        text = f"{problem['what']}: {problem['why']}. Next: {problem['next_step']}."
+    except (ValueError, KeyError, TypeError):
+        text = f"The dispatcher answered {answer.status_code} without saying why."
+    no = answer.status_code == httpx.codes.NOT_FOUND
+    bad = answer.status_code in (httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.BAD_REQUEST)
+    fail(Exit.NO if no else Exit.BAD_USE if bad else Exit.UNREACHABLE, text[0].upper() + text[1:])
+
+
+def _object(answer: httpx.Response, url: str) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        fail(Exit.UNREACHABLE, f"What answers at {url} is not a fly-gha dispatcher.")
+    return body
+
+
+def _token(token_file: str) -> str:
+    if not token_file:
+        return os.environ.get("FLY_GHA_TOKEN", "")
+    try:
+        with open(token_file, encoding="utf-8") as file:  # noqa: PTH123 - one read
+            return file.read().strip()
+    except OSError as error:
+        fail(Exit.BAD_USE, f"The token file {token_file} cannot be read: {error.strerror}.")

@@ -1,0 +1,138 @@
+"""``fly-gha serve``: the dispatcher. ``--observe`` plans and explains, and touches nothing."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import FrameType
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from runners.api.app import build_api
+from runners.api.claim import claim_router
+from runners.api.hooks import hooks_router
+from runners.cli.configuration import DEFAULT_CONFIG, ConfigOption, settings_or_exit
+from runners.cli.logs import configure_logs
+from runners.cli.outcome import Exit, fail
+from runners.connections import connect
+from runners.fleet import Fleet, Seams
+from runners.model.settings import Settings
+from runners.store.engine import open_store
+from runners.store.errors import StoreError
+from runners.upstream.clock import SystemClock
+
+log = structlog.get_logger()
+
+# An embedded store has one dispatcher, so a restarted one continues its own lease at once.
+EMBEDDED_HOLDER = "embedded"
+GRACEFUL_STOP_S = 3
+
+
+def serve(
+    config: ConfigOption = DEFAULT_CONFIG,
+    observe: Annotated[bool, typer.Option("--observe", help="Plan and explain; touch nothing.")] = False,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the dispatcher until SIGTERM or Ctrl-C."""
+    if log_level not in ("debug", "info", "warning", "error"):
+        fail(Exit.BAD_USE, f"--log-level {log_level!r}: expected debug, info, warning or error.")
+    settings = settings_or_exit(config)
+    configure_logs(level=log_level)
+    try:
+        asyncio.run(run_dispatcher(settings, os.environ, observe=observe))
+    except StoreError as error:
+        fail(Exit.UNREACHABLE, str(error))
+    except OSError as error:
+        where = f"{settings.fleet.host}:{settings.fleet.port}"
+        fail(
+            Exit.UNREACHABLE,
+            f"Cannot listen on {where}: {error.strerror}. Set fleet.port, or end what uses it.",
+        )
+
+
+async def run_dispatcher(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    observe: bool = False,
+    reached: Callable[[str], None] = lambda _step: None,
+) -> None:
+    """Serve until told to stop by a signal.
+
+    Args:
+        settings: fleet.toml.
+        environ: where local credentials are.
+        observe: plan and explain only.
+        reached: called at named steps.
+    """
+    # Bound before anything is started: a taken port must not leave a half-started fleet.
+    listening = socket.create_server((settings.fleet.host, settings.fleet.port))
+    clock = SystemClock()
+    embedded = settings.fleet.database_url.startswith("sqlite")
+    fleet = Fleet(
+        settings,
+        clock,
+        open_store(settings.fleet.database_url),
+        connect(settings, clock, environ),
+        Seams(
+            entropy=secrets.token_bytes,
+            holder=EMBEDDED_HOLDER if embedded else secrets.token_hex(8),
+            reached=reached,
+            touch=not observe,
+        ),
+    )
+    server = _Server(build_dispatcher(fleet))
+    await server.serve(sockets=[listening])
+
+
+def build_dispatcher(fleet: Fleet) -> FastAPI:
+    """The HTTP app of one fleet; its lifespan starts and stops the loops."""
+    timing = fleet.settings.timing
+    app = build_api(
+        fleet,
+        (
+            claim_router(fleet.claims, fleet.store, fleet.clock, timing),
+            hooks_router(fleet.store, fleet.clock, fleet.woken_by_fact),
+        ),
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await fleet.start()
+        log.info("dispatcher.started", url=fleet.settings.fleet.public_url, pools=len(fleet.settings.pools))
+        yield
+        await fleet.stop()
+        log.info("dispatcher.stopped")
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn that leaves logging to us, and ends its streams when it is told to stop."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="on",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACEFUL_STOP_S,
+                timeout_keep_alive=75,
+            )
+        )
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Streams wait for changes: closing those first lets the server stop at once."""
+        self._app.state.port.changes.close()
+        super().handle_exit(sig, frame)

@@ -1,0 +1,98 @@
+"""``fly-gha why JOB``: why a job is where it is, its way by phase, and when it should start.
+
+JOB is a job id, a job's URL or a run's URL, as it stands in the browser's address line.
+"""
+
+import json
+import re
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
+from runners.cli.outcome import Exit, fail
+
+_JOB_URL = re.compile(r"/actions/runs/\d+/job/(\d+)|/runs/(\d+)/?$")
+_RUN_URL = re.compile(r"/actions/runs/(\d+)")
+PAGE = 500
+
+
+def why(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="A job id, a job's URL or a run's URL.")],
+    url: UrlOption = DEFAULT_URL,
+    token_file: TokenOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Explain one job (or every job of a run)."""
+    dispatcher = Dispatcher(url, token_file)
+    found = _find(dispatcher, job)
+    if as_json:
+        typer.echo(json.dumps(found if len(found) > 1 else found[0], indent=2))
+        return
+    console = Console(highlight=False)
+    for each in found:
+        _show(console, each)
+
+
+def _find(dispatcher: Dispatcher, job: str) -> list[dict[str, Any]]:
+    named = _JOB_URL.search(job)
+    job_id = (named.group(1) or named.group(2)) if named else job if job.isdecimal() else None
+    if job_id is not None:
+        return [dispatcher.get(f"/v1/jobs/{int(job_id)}")["job"]]
+    run = _RUN_URL.search(job)
+    if run is None:
+        fail(Exit.BAD_USE, f"{job!r} is no job: expected a job id, a job's URL or a run's URL.")
+    return _of_run(dispatcher, int(run.group(1)))
+
+
+def _of_run(dispatcher: Dispatcher, run_id: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        page = dispatcher.get("/v1/jobs", {"limit": PAGE, "cursor": cursor})
+        found.extend(each for each in page["jobs"] if each["run_id"] == run_id)
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    if not found:
+        fail(
+            Exit.NO,
+            f"No job of run {run_id} is known here. Was its webhook delivered, and are its labels ours?",
+        )
+    return found
+
+
+def _show(console: Console, job: dict[str, Any]) -> None:
+    conclusion = f" ({job['conclusion']})" if job["conclusion"] else ""
+    console.print(f"job {job['id']} · {job['workflow_name']} / {job['name']}", markup=False)
+    console.print(
+        f"  {job['repository']} · pool {job['pool'] or '-'} · {job['state']}{conclusion}", markup=False
+    )
+    if job["refused"]:
+        console.print(f"  refused: {job['refused']}", markup=False, style="red")
+    if job["lost"]:
+        console.print(f"  lost: {job['lost']}: its Machine ended while it ran", markup=False, style="red")
+    if job["why"]:
+        console.print(f"  why: {job['why']['text']}", markup=False, style="bold")
+    if job["position"]:
+        console.print(f"  position in the pool's queue: {job['position']}")
+    forecast = job["forecast"]
+    if forecast:
+        start = forecast["expected_start"] or "nobody can say"
+        console.print(
+            f"  expected start: {start} (confidence {forecast['confidence']}: {forecast['basis']})",
+            markup=False,
+        )
+    if job["runner_name"]:
+        console.print(f"  runner: {job['runner_name']}", markup=False)
+    console.print(_phases(job["phases"]))
+
+
+def _phases(phases: list[dict[str, Any]]) -> Table:
+    table = Table("  phase", "at", "after", box=None)
+    for phase in phases:
+        seconds = "" if phase["seconds"] is None else f"{phase['seconds']:.2f} s"
+        table.add_row(f"  {phase['name']}", phase["at"] or "-", seconds)
+    return table
