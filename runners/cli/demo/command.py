@@ -27,9 +27,7 @@ def demo(
 ) -> None:
     """Follow one job, then drive 60 with faults against simulated Fly, GitHub and Infisical."""
     console = Console(highlight=False)
-    console.print(
-        f"fly-gha demo: three simulators, a token publisher and a dispatcher, 1:{scale:g} time scale"
-    )
+    console.print(f"fly-gha demo: simulated Fly, GitHub and Infisical, time scale 1:{scale:g}")
     if json_file is not None and not json_file.parent.is_dir():
         fail(Exit.BAD_USE, f"--json {json_file}: the folder {json_file.parent} does not exist.")
     from runners.cli.demo.processes import DemoBroken  # noqa: PLC0415 - the first line must not wait for it

@@ -10,14 +10,14 @@ LOOK_S = 0.05
 DEADLINE_S = 30.0
 
 STORY = {
-    "accepted": "GitHub's signed webhook was checked, stored and answered with 202",
-    "requested": "rows, names and budget committed; create and mint go out in parallel",
-    "started": "Fly says the Machine has started",
-    "claimed": "the boot agent proved who it is and was handed its registration, once",
+    "accepted": "signed webhook checked, stored, answered 202",
+    "requested": "intent committed; create and mint go out together",
+    "started": "Fly started the Machine",
+    "claimed": "its boot agent proved who it is: registration out",
     "online": "the runner listens at GitHub",
     "in_progress": "GitHub gave it the job",
-    "completed": "the job has finished; the runner exits and GitHub drops its registration",
-    "gone": "the Machine is destroyed and nothing is left",
+    "completed": "the job is done, the runner exits",
+    "gone": "Machine destroyed, registration gone",
 }
 
 

@@ -5,10 +5,13 @@ quotes the last lines of its log.
 """
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +29,22 @@ TAIL_LINES = 12
 
 class DemoBroken(Exception):
     """A process of the demo did not start or ended early; the message quotes its log."""
+
+
+@contextmanager
+def sole_user(folder: Path) -> Iterator[None]:
+    """Hold the folder: two demos in one would take each other's database away.
+
+    Raises:
+        DemoBroken: another demo holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoBroken(f"another demo uses {folder}; wait for it, or name another --folder.") from None
+        yield
 
 
 @dataclass

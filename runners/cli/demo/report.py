@@ -17,8 +17,8 @@ TRACE_PAGE = 500
 def print_summary(console: Console, summary: Summary) -> None:
     """Per-phase figures, the added latency, and the verdict."""
     console.print(
-        f"\n[bold]Measured[/bold] in {summary.seconds:.1f} s at 1:{summary.scale:g} "
-        "(latencies of Fly and GitHub and all deadlines are that much shorter than real ones)"
+        f"\n[bold]Measured[/bold]: {summary.seconds:.1f} s at time scale 1:{summary.scale:g} "
+        "(simulated latencies\nand all deadlines are that much shorter than real ones)"
     )
     table = Table("phase", "samples", "p50", "p95", box=None)
     for name, spread in summary.phases.items():
@@ -26,9 +26,9 @@ def print_summary(console: Console, summary: Summary) -> None:
     console.print(table)
     added = summary.added_latency
     console.print(
-        f"added latency, webhook in -> launch call out: p50 {_milliseconds(added.p50)}, "
-        f"p99 {_milliseconds(added.p99)} over {_count(added)}; {summary.held_back} more waited for a cap, "
-        "capacity or another runner"
+        f"added latency, webhook in -> launch call out, real time: p50 {_milliseconds(added.p50)}, "
+        f"p99 {_milliseconds(added.p99)}\n  ({_count(added)}; {summary.held_back} other jobs waited for a cap "
+        "or capacity, or took over a runner)"
     )
     console.print("\n[bold]Verdict[/bold], from the simulators' own logs")
     for check in summary.checks:

@@ -12,7 +12,7 @@ from rich.console import Console
 from runners.cli.demo.follow import follow
 from runners.cli.demo.judge import Caps, judge
 from runners.cli.demo.place import FLEET_MAX, MEDIUM_MAX, SMALL_MAX, Place, prepare
-from runners.cli.demo.processes import Processes
+from runners.cli.demo.processes import Processes, sole_user
 from runners.cli.demo.reader import Reader, make_reader
 from runners.cli.demo.report import print_commands, print_summary, print_trace, write_summary
 from runners.cli.demo.sabotage import Sabotage, sabotage
@@ -46,6 +46,11 @@ async def run(options: Options, console: Console, json_file: Path | None) -> Sum
     Raises:
         DemoBroken: a process did not start or ended early.
     """
+    with sole_user(options.folder):
+        return await _run(options, console, json_file)
+
+
+async def _run(options: Options, console: Console, json_file: Path | None) -> Summary:
     place = prepare(options.folder, seed=options.seed, scale=options.scale)
     async with Processes(place) as processes:
         worlds, reader = await _start(processes, place, console)
@@ -147,19 +152,15 @@ async def _until_clean(
             watch.update(status, ours, time.monotonic() - began)
             if options.trace:
                 seen = await print_trace(console, reader, seen)
-            journals = await worlds.journals()
-            if len(queued) == len(script.jobs) and _is_clean(journals, status, queued):
-                return
+            if len(queued) == len(script.jobs) and _is_idle(status):
+                concluded = await worlds.concluded()
+                if set(queued.values()) <= concluded:
+                    return
             await asyncio.sleep(LOOK_S)
 
 
-def _is_clean(
-    journals: Mapping[str, list[dict[str, Any]]], status: Mapping[str, Any], queued: Mapping[str, int]
-) -> bool:
-    """Every job concluded at GitHub, and neither side has anything left; sabotage is not waited for."""
-    concluded = {entry["job_id"] for entry in journals["github"] if entry["kind"] == "job_completed"}
-    if not set(queued.values()) <= concluded:
-        return False
+def _is_idle(status: Mapping[str, Any]) -> bool:
+    """Whether the dispatcher holds nothing any more; what sabotage left is not waited for."""
     open_jobs = status["queue"]["queued"] + status["queue"]["in_progress"]
     machines = sum(pool["live_machines"] for pool in status["pools"])
     runners = sum(count for state, count in status["runners"].items() if state != "gone")
@@ -176,8 +177,8 @@ async def _judge(
     seconds: float,
 ) -> Summary:
     journals = await worlds.journals()
-    jobs = [job for job in await reader.jobs() if job["id"] in queued.values()]
-    by_id = {job["id"]: job for job in jobs}
+    jobs = [await reader.job(job_id) for job_id in queued.values()]
+    by_id = {job["id"]: job for job in jobs if "id" in job}
     checks = judge(
         journals["fly"],
         journals["github"],
@@ -190,15 +191,15 @@ async def _judge(
         caps=CAPS,
     )
     latencies = added_latencies(place.folder / "fleet.db")
-    slowest_job, slowest_wait = slowest(jobs)
+    slowest_job, slowest_wait = slowest(by_id.values())
     return Summary(
         seed=options.seed,
         scale=options.scale,
         seconds=seconds,
-        jobs=len(jobs),
-        phases=phase_spreads(jobs),
+        jobs=len(by_id),
+        phases=phase_spreads(by_id.values()),
         added_latency=spread(latencies),
-        held_back=len(jobs) + 1 - len(latencies),
+        held_back=max(0, len(by_id) + 1 - len(latencies)),
         slowest_job=slowest_job,
         slowest_wait=slowest_wait,
         checks=checks,

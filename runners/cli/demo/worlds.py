@@ -63,6 +63,11 @@ class Worlds:
         answers = await asyncio.gather(*(self._get(name, "/_sim/journal") for name in NAMES))
         return {name: answer["entries"] for name, answer in zip(NAMES, answers, strict=True)}
 
+    async def concluded(self) -> set[int]:
+        """Ids of the jobs that GitHub has concluded."""
+        journal = await self._get("github", "/_sim/journal")
+        return {entry["job_id"] for entry in journal["entries"] if entry["kind"] == "job_completed"}
+
     async def unfired(self) -> list[str]:
         """The faults that were armed and have not fired, as ``world: kind``."""
         found = []
