@@ -17,6 +17,7 @@ from runners.cli.outcome import Exit, fail
 _JOB_URL = re.compile(r"/actions/runs/\d+/job/(\d+)|/runs/(\d+)/?$")
 _RUN_URL = re.compile(r"/actions/runs/(\d+)")
 PAGE = 500
+HELD_SHOWN = 10
 
 
 def why(
@@ -33,7 +34,10 @@ def why(
         return
     console = Console(highlight=False)
     for each in found:
-        _show(console, each)
+        held = dispatcher.get(
+            "/v1/events", {"target": f"job/{each['id']}", "verb": "held", "limit": HELD_SHOWN}
+        )
+        _show(console, each, held["events"])
 
 
 def _find(dispatcher: Dispatcher, job: str) -> list[dict[str, Any]]:
@@ -64,7 +68,7 @@ def _of_run(dispatcher: Dispatcher, run_id: int) -> list[dict[str, Any]]:
     return found
 
 
-def _show(console: Console, job: dict[str, Any]) -> None:
+def _show(console: Console, job: dict[str, Any], held: list[dict[str, Any]]) -> None:
     conclusion = f" ({job['conclusion']})" if job["conclusion"] else ""
     console.print(f"job {job['id']} · {job['workflow_name']} / {job['name']}", markup=False)
     console.print(
@@ -76,6 +80,8 @@ def _show(console: Console, job: dict[str, Any]) -> None:
         console.print(f"  lost: {job['lost']}: its Machine ended while it ran", markup=False, style="red")
     if job["why"]:
         console.print(f"  why: {job['why']['text']}", markup=False, style="bold")
+    for event in held:
+        console.print(f"  held from {event['at'][11:23]}: {event['reason']}: {event['detail']}", markup=False)
     if job["position"]:
         console.print(f"  position in the pool's queue: {job['position']}")
     forecast = job["forecast"]

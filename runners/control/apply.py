@@ -42,10 +42,8 @@ class Committed:
 async def apply(world: World, snapshot: Snapshot, plan: Plan) -> None:
     """Commit the plan's intents, then start its effects."""
     if not plan.actions:
-        _remember(world, snapshot, plan)
         return
     committed = await world.store.run(lambda conn: _commit(conn, world, snapshot, plan))
-    _remember(world, snapshot, plan)
     world.reached("intents.committed")
     world.changed()
     _start(world, plan, committed)
@@ -70,16 +68,6 @@ def _commit(conn: Connection, world: World, snapshot: Snapshot, plan: Plan) -> C
     requests = tuple(action for action in plan.actions if isinstance(action, Request))
     orders = commit(conn, world, requests, now)
     return Committed(orders, tuple(deregister), tuple(destroy))
-
-
-def _remember(world: World, snapshot: Snapshot, plan: Plan) -> None:
-    """Note which open jobs have been answered or held back, and forget those that are no longer open."""
-    requested = {
-        action.job_id for action in plan.actions if isinstance(action, Request) and action.job_id is not None
-    }
-    held = {int(entry.target.removeprefix("job/")) for entry in plan.held if entry.target.startswith("job/")}
-    open_jobs = {job.id for job in snapshot.jobs}
-    world.answered_jobs = (world.answered_jobs | requested | held) & open_jobs
 
 
 def _start(world: World, plan: Plan, committed: Committed) -> None:

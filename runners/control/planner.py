@@ -1,14 +1,16 @@
 """The planner loop: observe → plan → apply, one pass at a time, by whoever holds the planner's lease."""
 
 import structlog
+from sqlalchemy import Connection
 
 from runners.control.apply import apply
 from runners.control.observe import observe
 from runners.control.world import View, World
 from runners.planning.explain import explain
 from runners.planning.forecast import forecast
+from runners.planning.plan import Plan
 from runners.planning.planner import plan
-from runners.store import lease
+from runners.store import events, lease
 
 log = structlog.get_logger()
 
@@ -33,6 +35,8 @@ async def planner_pass(world: World, *, touch: bool = True) -> float | None:
     world.view = View(snapshot, decided, explain(snapshot, decided), forecast(snapshot, decided))
     if touch and held:
         await apply(world, snapshot, decided)
+        await _note_held(world, decided)
+        world.planned_jobs = frozenset(job.id for job in snapshot.jobs)
     if decided.actions or decided.held:
         log.info(
             "planner.planned",
@@ -44,3 +48,32 @@ async def planner_pass(world: World, *, touch: bool = True) -> float | None:
         )
     world.changed()
     return decided.wake_at
+
+
+async def _note_held(world: World, decided: Plan) -> None:
+    """An event when a job begins to be held back, or for another Reason: what ``why`` tells afterwards."""
+    now = {
+        int(entry.target.removeprefix("job/")): entry.why
+        for entry in decided.held
+        if entry.target.startswith("job/")
+    }
+    news = {job: why for job, why in now.items() if world.held_jobs.get(job) is not why.reason}
+    world.held_jobs = {job: why.reason for job, why in now.items()}
+    if not news:
+        return
+    at = world.clock.now()
+
+    def op(conn: Connection) -> None:
+        for job, why in sorted(news.items()):
+            events.append(
+                conn,
+                at=at,
+                actor="planner",
+                verb="held",
+                target=f"job/{job}",
+                reason=why.reason,
+                detail=why.detail,
+                outcome="held",
+            )
+
+    await world.store.run(op)

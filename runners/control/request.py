@@ -122,7 +122,7 @@ def _new_runner(
         state=RunnerState.REQUESTED,
         requested_at=now,
         state_at=now,
-        demand_at=None if request.job_id in world.answered_jobs else request.demand_at,
+        demand_at=None if request.job_id in world.planned_jobs else request.demand_at,
         mint_sent_at=now if request.registration == "jit" else None,
     )
     runners.insert(conn, runner, actor=ACTOR, reason=request.why.reason, detail=request.why.detail)

@@ -6,16 +6,20 @@ from runners.control.world import World
 from runners.github.registrations import Removal
 from runners.model.nouns import Machine, Runner
 from runners.model.reason import Reason, Why
-from runners.model.states import RunnerState
+from runners.model.states import MachineState, RunnerState
 from runners.secrets.interface import CredentialMissing
-from runners.store import events, runners
+from runners.store import events, machines, runners
 from runners.upstream.errors import UpstreamError
 
 ACTOR = "planner"
 
 
 async def deregister(world: World, runner: Runner) -> None:
-    """DELETE one registration. 422 says busy: the Runner goes back to busy and nothing is killed."""
+    """DELETE one registration. 422 says busy: the Runner goes back to busy and nothing is killed.
+
+    A runner whose Machine has ended is busy at GitHub for some minutes yet, until its job's lock expires; it
+    stays retiring, and the planner sends the DELETE again.
+    """
     try:
         removal = await _remove(world, runner.scope, runner.github_id, runner.name)
     except (UpstreamError, CredentialMissing) as error:
@@ -27,7 +31,11 @@ async def deregister(world: World, runner: Runner) -> None:
     now = world.clock.now()
 
     def op(conn: Connection) -> None:
-        if removal is Removal.BUSY:
+        if removal is not Removal.BUSY:
+            runners.update(conn, runner.name, deregistered_at=now)
+            return
+        machine = machines.get(conn, runner.machine_name)
+        if machine is not None and machine.state is not MachineState.GONE:
             runners.move(
                 conn,
                 runner.name,
@@ -36,10 +44,8 @@ async def deregister(world: World, runner: Runner) -> None:
                 actor=ACTOR,
                 reason=Reason.BUSY,
                 detail="GitHub refused the removal: it runs a job",
-                busy_at=now,
+                busy_at=runner.busy_at or now,
             )
-        else:
-            runners.update(conn, runner.name, deregistered_at=now)
 
     await world.store.run(op)
     world.changed()

@@ -13,7 +13,7 @@ from runners.control.books import Books
 from runners.control.effects import Effects
 from runners.control.readings import Readings
 from runners.github.client import GitHub
-from runners.model.reason import Why
+from runners.model.reason import Reason, Why
 from runners.model.settings import Settings
 from runners.model.snapshot import Refusal, Snapshot
 from runners.planning.forecast import Forecast
@@ -63,8 +63,9 @@ class World:
         refusals: recent launch refusals, newest last.
         mint_refused_until: by pool, when a refused mint is tried again.
         sweeps: how many queue sweeps there were.
-        answered_jobs: open jobs that supply was requested for, or that were held back: only a first
-            request that nothing held back measures the latency that this fleet adds.
+        planned_jobs: open jobs that an earlier pass has seen: only a request in a job's first pass measures the
+            latency that this fleet adds.
+        held_jobs: open jobs that are held back, with the Reason that the last event about it gave.
     """
 
     settings: Settings
@@ -92,7 +93,8 @@ class World:
     refusals: list[Refusal] = field(default_factory=list)
     mint_refused_until: dict[str, float] = field(default_factory=dict)
     sweeps: int = 0
-    answered_jobs: set[int] = field(default_factory=set)
+    planned_jobs: frozenset[int] = frozenset()
+    held_jobs: dict[int, Reason] = field(default_factory=dict)
     view: View | None = None
 
     def refused(self, region: str, machine_class: str, why: Why) -> None:

@@ -188,7 +188,7 @@ def _is_gone(snapshot: Snapshot, runner: Runner, *, machine_gone: bool) -> bool:
 
 
 def mint_is_out(runner: Runner, snapshot: Snapshot) -> bool:
-    """Whether a mint's answer may still come: a DELETE sent before it would find nothing and leave a ghost."""
+    """Whether a mint's answer may still come: a DELETE before it would find nothing and leave a ghost."""
     if runner.mint_sent_at is None or runner.minted_at is not None or runner.reason is Reason.MINT_LOST:
         return False
     return snapshot.now - runner.mint_sent_at <= snapshot.timing.launch_deadline

@@ -89,7 +89,9 @@ def _continue(snapshot: Snapshot, runner: Runner, machine: Machine | None) -> It
     timing, now = snapshot.timing, snapshot.now
     why = Why(runner.reason or Reason.SURPLUS, "retiring")
     needs_delete = may_be_registered(runner) and (runner.finished_at is None or _lingers(snapshot, runner))
-    due = now - (runner.delete_sent_at or 0.0) > timing.delete_again
+    # After a Machine died under its job, GitHub says busy until the job's lock expires: ask less often.
+    again = timing.finish_grace if machine is None and runner.busy_at is not None else timing.delete_again
+    due = now - (runner.delete_sent_at or 0.0) > again
     if needs_delete and due and not mint_is_out(runner, snapshot):
         yield Deregister(runner.name, why)
     if machine is None or runner.claimed_at is None or needs_delete:

@@ -25,10 +25,10 @@ def print_summary(console: Console, summary: Summary) -> None:
         table.add_row(name, str(spread.samples), _seconds(spread.p50), _seconds(spread.p95))
     console.print(table)
     added = summary.added_latency
+    figures = f"p50 {_milliseconds(added.p50)}, p99 {_milliseconds(added.p99)}"
+    console.print(f"added latency, webhook in -> launch call out, real time: {figures}")
     console.print(
-        f"added latency, webhook in -> launch call out, real time: p50 {_milliseconds(added.p50)}, "
-        f"p99 {_milliseconds(added.p99)}\n  ({_count(added)}; {summary.held_back} other jobs waited for a cap "
-        "or capacity, or took over a runner)"
+        f"  ({_count(added)}; {summary.held_back} more jobs waited for a cap or capacity, or took over a runner)"
     )
     console.print("\n[bold]Verdict[/bold], from the simulators' own logs")
     for check in summary.checks:
