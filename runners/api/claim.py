@@ -7,6 +7,7 @@ says as little as the Machine needs; the particulars are in the event that was w
 import json
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import SecretStr
 from sqlalchemy import Connection
@@ -23,6 +24,8 @@ from runners.store import events
 from runners.store.engine import Store
 from runners.upstream.clock import Clock
 from runners.upstream.errors import UpstreamError
+
+log = structlog.get_logger()
 
 NONCE_LENGTH = range(32, 129)
 BODY_MAX = 1024
@@ -63,7 +66,7 @@ def claim_router(desk: ClaimDesk, store: Store, clock: Clock, timing: Timing) ->
             refused = error.refused
             raise _refusal(refused.status, refused.reason, refused.detail) from error
         except (CredentialMissing, UpstreamError, SealBroken) as error:
-            raise _undecided() from error
+            raise _undecided(error) from error
         if handed is None:
             return Response(status_code=204)
         answer = {
@@ -132,10 +135,15 @@ def _refusal(status: int, reason: Reason, why: str) -> ApiProblem:
     )
 
 
-def _undecided() -> ApiProblem:
+def _undecided(error: CredentialMissing | UpstreamError | SealBroken) -> ApiProblem:
+    """Nobody is refused for what the dispatcher lacks; the log says what that is."""
+    log.warning("claim.undecided", why=str(error))
+    reason = Reason.ISSUER_UNREADABLE
+    if isinstance(error, (CredentialMissing, SealBroken)):
+        reason = Reason.CREDENTIAL_MISSING if isinstance(error, CredentialMissing) else Reason.SEAL_BROKEN
     return ApiProblem(
         503,
-        Reason.NOT_PLANNED_YET,
+        reason,
         what="no registration was handed out",
         why="the dispatcher cannot verify or decide just now; its log says what it lacks",
         attempted="claim a registration for a booted Machine",

@@ -63,8 +63,8 @@ class World:
         refusals: recent launch refusals, newest last.
         mint_refused_until: by pool, when a refused mint is tried again.
         sweeps: how many queue sweeps there were.
-        planned_jobs: open jobs that an earlier pass has seen: only a request in a job's first pass measures the
-            latency that this fleet adds.
+        planned_jobs: open jobs that an earlier pass has seen: only a request in a job's first pass
+            measures the latency that this fleet adds.
         held_jobs: open jobs that are held back, with the Reason that the last event about it gave.
     """
 

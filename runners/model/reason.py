@@ -64,6 +64,7 @@ class Reason(StrEnum):
     LAUNCH_LOST = "launch_lost"
     MINT_REFUSED = "mint_refused"
     MINT_LOST = "mint_lost"
+    SEAL_BROKEN = "seal_broken"
     MACHINE_GONE = "machine_gone"
     MACHINE_LOST = "machine_lost"
     BUSY = "busy"
@@ -87,6 +88,7 @@ class Reason(StrEnum):
     CLAIM_BY_OTHER_NONCE = "claim_by_other_nonce"
     CLAIM_AFTER_RETIRE = "claim_after_retire"
     CLAIM_WINDOW_OVER = "claim_window_over"
+    ISSUER_UNREADABLE = "issuer_unreadable"
     HOOK_TOKEN_WRONG = "hook_token_wrong"  # noqa: S105
     ACCESS_DENIED = "access_denied"
 

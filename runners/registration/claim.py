@@ -27,7 +27,7 @@ from runners.registration.judge import (
     judge_machine,
     judge_runner,
 )
-from runners.registration.registration import Registration, Sealer, token_hash
+from runners.registration.registration import Registration, SealBroken, Sealer, token_hash
 from runners.store import events, machines, runners, sealed
 from runners.store.engine import Store
 from runners.upstream.clock import Clock
@@ -107,24 +107,25 @@ class ClaimDesk:
         Raises:
             ClaimRefused: with the Reason and the HTTP status that tells the agent what to do.
             IdentityError: the token is forged, expired, early or malformed.
-            StoreUnavailable, UpstreamError, CredentialMissing: cannot decide now; the agent asks again.
+            StoreUnavailable, UpstreamError, CredentialMissing, SealBroken: cannot decide now; the agent
+                asks again.
         """
         identity = await self._checker.identify(token, self._clock.now())
-        sealer = self._sealer()
         ends = self._clock.now() + self._timing.claim_poll
-        first = True
+        fresh = True
         with self._doorbell.listen(identity.machine_name) as bell:
             while True:
-                fresh, first = first, False
-                outcome = await self._store.run(
-                    lambda conn, fresh=fresh: self._once(conn, identity, token_hash(nonce), fresh=fresh)  # type: ignore[misc]
-                )
+                # Asked for with each look: the fleet key may be rotated during the poll.
+                call = _Call(identity, token_hash(nonce), self._sealer(), fresh)
+                outcome = await self._store.run(lambda conn, call=call: self._once(conn, call))  # type: ignore[misc]
+                fresh = False
                 if isinstance(outcome, Refused):
                     raise ClaimRefused(outcome)
-                if isinstance(outcome, _Bound):
+                if isinstance(outcome, SealBroken):
+                    raise outcome
+                if isinstance(outcome, Registration):
                     self._reached("claim.bound")
-                    registration = sealer.open(outcome.runner, outcome.ciphertext)
-                    return Handed(registration, identity.machine_name)
+                    return Handed(outcome, identity.machine_name)
                 if not await bell.heard(ends - self._clock.now()):
                     return None
 
@@ -139,12 +140,10 @@ class ClaimDesk:
 
         return await self._store.run(op)
 
-    def _once(
-        self, conn: Connection, identity: VerifiedIdentity, nonce: str, *, fresh: bool
-    ) -> "Refused | Wait | _Bound":
-        """One look at the store; ``fresh`` for a call's first, the one that uses up its token."""
-        now = self._clock.now()
-        if fresh and not sealed.remember_jti(conn, identity.jti, identity.expires_at):
+    def _once(self, conn: Connection, call: "_Call") -> Refused | Wait | Registration | SealBroken:
+        """One look at the store."""
+        now, identity = self._clock.now(), call.identity
+        if call.fresh and not sealed.remember_jti(conn, identity.jti, identity.expires_at):
             return self._audit(
                 conn, identity, Refused(Reason.TOKEN_REPLAYED, 403, "this token was used before"), now
             )
@@ -159,17 +158,11 @@ class ClaimDesk:
             return self._audit(conn, identity, other, now)
         history = runners.by_machine(conn, machine.name)
         self._arrived(conn, machine, history, now)
-        return self._settle(conn, identity, machine, history, nonce, now)
+        return self._settle(conn, call, machine, history, now)
 
     def _settle(
-        self,
-        conn: Connection,
-        identity: Identity,
-        machine: Machine,
-        history: tuple[Runner, ...],
-        nonce: str,
-        now: float,
-    ) -> "Refused | Wait | _Bound":
+        self, conn: Connection, call: "_Call", machine: Machine, history: tuple[Runner, ...], now: float
+    ) -> Refused | Wait | Registration | SealBroken:
         boot_seq = 0 if machine.boot is None else machine.boot.seq
         alive = [r for r in history if r.state not in (RunnerState.RETIRING, RunnerState.GONE)]
         kept = next((found for r in alive if (found := sealed.get(conn, r.name)) is not None), None)
@@ -179,17 +172,22 @@ class ClaimDesk:
             sealed=kept is not None,
             bound_to=None if kept is None else kept.nonce_hash,
             bound_at=None if kept is None else kept.claimed_at,
-            nonce=nonce,
+            nonce=call.nonce,
             now=now,
             timing=self._timing,
         )
         if isinstance(verdict, Refused):
-            return self._audit(conn, identity, verdict, now)
+            return self._audit(conn, call.identity, verdict, now)
         if not isinstance(verdict, HandOut) or kept is None:
             return Wait()
-        if not sealed.bind_nonce(conn, verdict.runner, nonce, now):
+        try:
+            # Opened before anything is bound: what cannot be handed out must not count as handed out.
+            registration = call.sealer.open(verdict.runner, kept.ciphertext)
+        except SealBroken as broken:
+            return self._unopened(conn, call.identity, history, broken, now)
+        if not sealed.bind_nonce(conn, verdict.runner, call.nonce, now):
             lost = Refused(Reason.CLAIM_BY_OTHER_NONCE, 403, "another caller was first")
-            return self._audit(conn, identity, lost, now)
+            return self._audit(conn, call.identity, lost, now)
         claimed = runners.move(
             conn,
             verdict.runner,
@@ -206,7 +204,39 @@ class ClaimDesk:
                 Refused(Reason.CLAIM_AFTER_RETIRE, RETIRED, f"runner {verdict.runner} is retired")
             )
         machines.move(conn, machine.name, MachineState.BOUND, at=now, actor=ACTOR, reason=Reason.OBSERVED)
-        return _Bound(verdict.runner, kept.ciphertext)
+        return registration
+
+    def _unopened(
+        self,
+        conn: Connection,
+        identity: Identity,
+        history: tuple[Runner, ...],
+        broken: SealBroken,
+        now: float,
+    ) -> Refused | Wait | SealBroken:
+        """The registration does not open: its Runner retires, and the planner mints another one.
+
+        Once per Machine only. When the next does not open either, two dispatchers differ in their key, and
+        minting on would only spend GitHub's write limit: the call waits for the operator, the Runner for its
+        deadline.
+        """
+        if any(runner.reason is Reason.SEAL_BROKEN for runner in history):
+            return broken
+        runners.move(
+            conn,
+            broken.runner,
+            RunnerState.RETIRING,
+            at=now,
+            actor=ACTOR,
+            reason=Reason.SEAL_BROKEN,
+            detail="its registration was sealed with another FLY_GHA_FLEET_KEY, or altered; it is replaced",
+            retiring_at=now,
+        )
+        sealed.delete(conn, broken.runner)
+        if any(runner.name == broken.runner and runner.claimed_at is not None for runner in history):
+            gone = Refused(Reason.CLAIM_AFTER_RETIRE, RETIRED, f"runner {broken.runner} is retired")
+            return self._audit(conn, identity, gone, now)
+        return Wait()
 
     def _arrived(self, conn: Connection, machine: Machine, history: tuple[Runner, ...], now: float) -> None:
         """A call proves that the Machine has booted, whatever the Machine list says so far."""
@@ -236,6 +266,10 @@ class ClaimDesk:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
-    runner: str
-    ciphertext: bytes
+class _Call:
+    """One look of one claim; ``fresh`` for its first, the one that uses up its token."""
+
+    identity: VerifiedIdentity
+    nonce: str
+    sealer: Sealer
+    fresh: bool

@@ -20,13 +20,18 @@ TOKEN_BYTES = 32
 
 
 class SealBroken(Exception):
-    """A sealed registration does not open: it was sealed with another fleet key, or the row was altered."""
+    """A sealed registration does not open: it was sealed with another fleet key, or the row was altered.
+
+    Attributes:
+        runner: whose it is.
+    """
 
     def __init__(self, runner: str) -> None:
         super().__init__(
             f"the sealed registration of runner {runner} does not open with this fleet key: it was "
             "sealed with another FLY_GHA_FLEET_KEY, or altered. Nothing was handed out."
         )
+        self.runner = runner
 
 
 @dataclass(frozen=True, slots=True)

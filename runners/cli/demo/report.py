@@ -28,7 +28,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     figures = f"p50 {_milliseconds(added.p50)}, p99 {_milliseconds(added.p99)}"
     console.print(f"added latency, webhook in -> launch call out, real time: {figures}")
     console.print(
-        f"  ({_count(added)}; {summary.held_back} more jobs waited for a cap or capacity, or took over a runner)"
+        f"  ({_count(added)}; {summary.held_back} more jobs waited for a cap, or took over a runner)"
     )
     console.print("\n[bold]Verdict[/bold], from the simulators' own logs")
     for check in summary.checks:

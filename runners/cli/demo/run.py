@@ -104,11 +104,11 @@ async def _burst(
 ) -> Summary:
     script = write_script(options.seed, place.scale)
     console.print(f"\n[bold]{len(script.jobs)} jobs, {len(script.faults)} faults[/bold]")
+    if options.sabotage is Sabotage.CAP:
+        await sabotage(options.sabotage, worlds, place)
     for fault in script.faults:
         await worlds.arm(fault)
         console.print(f"  armed: {fault.says}", markup=False)
-    if options.sabotage is Sabotage.CAP:
-        await sabotage(options.sabotage, worlds, place)
     began = time.monotonic()
     queued: dict[str, int] = {}
     queueing = asyncio.create_task(_queue(worlds, script.runs, place, queued))

@@ -13,7 +13,6 @@ from runners.cli.demo.place import APPS, ORGANIZATION, SMALL_MAX, Place
 from runners.cli.demo.worlds import Worlds
 from runners.connections import connect
 from runners.fleet_file import load_settings
-from runners.secrets.names import registration_token_name
 from runners.upstream.clock import SystemClock
 
 
@@ -27,12 +26,16 @@ class Sabotage(StrEnum):
 
 async def sabotage(kind: Sabotage, worlds: Worlds, place: Place) -> None:
     """Make the world wrong."""
-    if kind is Sabotage.GHOST:
-        token = await _credential(place, registration_token_name(f"orgs/{ORGANIZATION}"))
-        await _ghost(worlds, token)
-        return
-    token = await _credential(place, "FLY_API_TOKEN")
-    await _machines(worlds, token, 1 if kind is Sabotage.LEAK else SMALL_MAX + 1)
+    connections = connect(load_settings(place.fleet, {}), SystemClock(), {})
+    try:
+        await connections.vault.refresh()
+        if kind is Sabotage.GHOST:
+            await _ghost(worlds, await connections.github.registration_token(f"orgs/{ORGANIZATION}"))
+        else:
+            count = 1 if kind is Sabotage.LEAK else SMALL_MAX + 1
+            await _machines(worlds, connections.vault.require("FLY_API_TOKEN"), count)
+    finally:
+        await connections.close()
 
 
 async def _machines(worlds: Worlds, token: SecretStr, count: int) -> None:
@@ -61,12 +64,3 @@ async def _ghost(worlds: Worlds, token: SecretStr) -> None:
     headers = {"Authorization": f"RemoteAuth {token.get_secret_value()}"}
     url = f"{worlds.urls['github']}/_runner/register"
     (await worlds.http.post(url, json=body, headers=headers)).raise_for_status()
-
-
-async def _credential(place: Place, name: str) -> SecretStr:
-    connections = connect(load_settings(place.fleet, {}), SystemClock(), {})
-    try:
-        await connections.vault.refresh()
-        return connections.vault.require(name)
-    finally:
-        await connections.close()
