@@ -1,0 +1,68 @@
+"""The demo as a person runs it: real processes, exit 0 when the world ends clean, 1 when it does not."""
+
+import dataclasses
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runners.cli.demo.summary import PHASES, Summary
+
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(110)]
+
+
+def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "runners.cli", "demo", "--folder", str(folder), *arguments]
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, env=environment)
+
+
+def test_the_demo_ends_clean_and_writes_every_documented_field(tmp_path: Path) -> None:
+    done = demo(tmp_path / "d", "--json", str(tmp_path / "summary.json"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASSED" in done.stdout
+    assert "Traceback" not in done.stderr
+
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert set(summary) == {field.name for field in dataclasses.fields(Summary)} | {"ok"}
+    assert summary["ok"] is True
+    assert summary["jobs"] == 60
+    assert all(summary["phases"][name]["samples"] > 50 for name in PHASES)
+    assert summary["added_latency"]["samples"] > 0
+    # Every log of the demo is free of what it kept secret.
+    secrets = [
+        line.partition("=")[2] for line in (tmp_path / "d/dispatcher.secrets").read_text().splitlines()
+    ]
+    for log in (tmp_path / "d").glob("*.log"):
+        assert secrets[1] not in log.read_text(errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("kind", "check"),
+    [("leak", "no_live_machine"), ("cap", "caps_held"), ("ghost", "no_registration_left")],
+)
+def test_sabotage_makes_the_demo_fail(tmp_path: Path, kind: str, check: str) -> None:
+    done = demo(tmp_path / "d", "--scale", "40", "--sabotage", kind)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"FAILED {check}" in done.stdout
+
+
+def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = demo(folder)
+    assert done.returncode == 3
+    assert "another demo uses" in done.stderr
+
+
+def test_a_summary_file_in_a_missing_folder_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    done = demo(tmp_path / "d", "--json", str(tmp_path / "missing" / "summary.json"))
+    assert done.returncode == 2
+    assert "does not exist" in done.stderr
+    assert not (tmp_path / "d").exists()
