@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 
@@ -38,6 +39,9 @@ def demo(
         summary = asyncio.run(run(options, console, json_file))
     except DemoBroken as error:
         fail(Exit.UNREACHABLE, f"The demo broke: {error}")
+    except httpx.HTTPError as error:
+        logs = f"the logs in {folder} say more"
+        fail(Exit.UNREACHABLE, f"The demo broke: one of its processes did not answer ({error!r}); {logs}.")
     except KeyboardInterrupt:
         fail(Exit.NO, "Stopped; every process of the demo was ended.")
     if not summary.ok:

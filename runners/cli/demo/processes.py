@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -77,8 +77,11 @@ class Processes:
         process = await self._start("simulators", arguments, {}, pipe=True)
         if process.stdout is None:
             raise DemoBroken("the simulators' output is not readable")
-        async with asyncio.timeout(START_DEADLINE_S):
-            line = await process.stdout.readline()
+        try:
+            async with asyncio.timeout(START_DEADLINE_S):
+                line = await process.stdout.readline()
+        except TimeoutError:
+            line = b""
         if not line:
             raise DemoBroken(f"the simulators did not start:\n{self._tail('simulators')}")
         ready = json.loads(line)
@@ -98,16 +101,22 @@ class Processes:
     async def start_dispatcher(self) -> None:
         """Start the dispatcher; it is ready when it has its credentials and has planned once."""
         await self._start("dispatcher", _verb("serve", "--config", str(self.place.fleet)), {})
-        async with asyncio.timeout(START_DEADLINE_S), httpx.AsyncClient(trust_env=False) as http:
-            while True:
-                self.check()
-                try:
-                    answer = await http.get(f"{self.place.url}/readyz")
-                    if answer.is_success:
-                        return
-                except httpx.TransportError:
-                    pass
-                await asyncio.sleep(LOOK_S)
+        says = "it does not answer"
+        try:
+            async with asyncio.timeout(START_DEADLINE_S), httpx.AsyncClient(trust_env=False) as http:
+                while True:
+                    self.check()
+                    with suppress(httpx.TransportError):
+                        answer = await http.get(f"{self.place.url}/readyz")
+                        if answer.is_success:
+                            return
+                        says = answer.text
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            tail = self._tail("dispatcher")
+            raise DemoBroken(
+                f"the dispatcher is not ready after {START_DEADLINE_S:g} s: {says}\n{tail}"
+            ) from None
 
     def check(self) -> None:
         """Raise DemoBroken when a process has ended."""
