@@ -57,7 +57,7 @@ def claim_router(desk: ClaimDesk, store: Store, clock: Clock, timing: Timing) ->
     async def claim(request: Request, authorization: Annotated[str, Header()] = "") -> Response:
         """Hand out the registration of the calling Machine, 204 when there is none yet."""
         token = bearer(authorization)
-        nonce = _nonce(await _small_body(request))
+        nonce = _nonce(await small_body(request, BODY_MAX))
         try:
             handed = await desk.claim(token.get_secret_value(), nonce)
         except IdentityError as error:
@@ -101,13 +101,13 @@ def bearer(authorization: str) -> SecretStr:
     return SecretStr(token)
 
 
-async def _small_body(request: Request) -> Any:
-    """The body as JSON, or None when it is not; never more than BODY_MAX bytes are read."""
+async def small_body(request: Request, limit: int) -> Any:
+    """The body as JSON, or None when it is not JSON or is longer; no more than ``limit`` bytes are kept."""
     body = b""
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_MAX:
+        if len(body) + len(chunk) > limit:
             return None
+        body += chunk
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

@@ -7,11 +7,11 @@ may veto a kill (it sets busy) but never changes a Job or demand: only GitHub do
 from collections.abc import Callable
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Header, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Connection
 
-from runners.api.claim import bearer
+from runners.api.claim import bearer, small_body
 from runners.api.problems import ApiProblem
 from runners.model.nouns import Runner
 from runners.model.reason import Reason
@@ -22,6 +22,9 @@ from runners.store.engine import Store
 from runners.upstream.clock import Clock
 
 ACTOR = "hook"
+# The agent sends four fields, each bounded below; a longer body is not its own.
+BODY_MAX = 8192
+RUN_ID_MAX = 2**63 - 1
 Hook = Literal["online", "started", "completed"]
 
 
@@ -30,7 +33,7 @@ class HookBody(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    run_id: int | None = None
+    run_id: int | None = Field(None, ge=0, le=RUN_ID_MAX)
     job: str = Field("", max_length=500)
     repository: str = Field("", max_length=200)
     workflow: str = Field("", max_length=500)
@@ -41,9 +44,10 @@ def hooks_router(store: Store, clock: Clock, wake_planner: Callable[[], None]) -
     router = APIRouter()
 
     @router.post("/v1/hooks/{hook}", status_code=204)
-    async def take(hook: Hook, body: HookBody, authorization: Annotated[str, Header()] = "") -> Response:
+    async def take(hook: Hook, request: Request, authorization: Annotated[str, Header()] = "") -> Response:
         """Take one hook; the planner is woken, since a Runner may have changed."""
         token = bearer(authorization)
+        body = await _body(request)
         now = clock.now()
 
         def op(conn: Connection) -> bool:
@@ -66,6 +70,20 @@ def hooks_router(store: Store, clock: Clock, wake_planner: Callable[[], None]) -
         return Response(status_code=204)
 
     return router
+
+
+async def _body(request: Request) -> HookBody:
+    try:
+        return HookBody.model_validate(await small_body(request, BODY_MAX))
+    except ValidationError:
+        raise ApiProblem(
+            400,
+            Reason.REQUEST_INVALID,
+            what="the hook changed nothing",
+            why=f"its body is not the small JSON object that a hook has (at most {BODY_MAX} bytes)",
+            attempted="report a hook",
+            next_step="nothing: the job goes on without it",
+        ) from None
 
 
 def _take(conn: Connection, runner: Runner, hook: Hook, body: HookBody, now: float) -> None:
@@ -93,12 +111,16 @@ def _take(conn: Connection, runner: Runner, hook: Hook, body: HookBody, now: flo
             busy_at=runner.busy_at or now,
             online_at=runner.online_at or now,
         )
+    target = f"runner/{runner.name}"
+    if events.page(conn, target=target, actor=ACTOR, verb=hook, limit=1):
+        # Job code may call as often as it likes: what it repeats is no news, and must not fill the store.
+        return
     events.append(
         conn,
         at=now,
         actor=ACTOR,
         verb=hook,
-        target=f"runner/{runner.name}",
+        target=target,
         reason=Reason.BUSY if hook == "started" else Reason.OBSERVED,
         detail=f"run {body.run_id}" if body.run_id is not None else "",
     )

@@ -1,0 +1,176 @@
+"""Hooks tell what the listener saw: they may veto a kill, and they never change a Job."""
+
+import json
+
+import pytest
+
+from runners.model.reason import Reason
+from runners.model.states import JobState, RunnerState
+from runners.wire.problem import Problem
+from tests.fleet_world import open_world
+
+HOOKS = ("online", "started", "completed")
+
+
+@pytest.fixture
+async def world(tmp_path):
+    async with open_world(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+async def agent(world):
+    """A Machine that has taken its registration."""
+    agent = await world.booted()
+    await agent.take()
+    return agent
+
+
+async def test_online_makes_a_claimed_runner_idle(world, agent):
+    assert (await agent.hook("online")).status_code == 204
+    runner = await world.runner(agent.runner)
+    assert (runner.state, runner.online_at) == (RunnerState.IDLE, world.clock.now())
+
+
+async def test_started_makes_a_runner_busy_without_naming_a_job(world, agent):
+    await agent.hook("online")
+    assert (await agent.hook("started", run_id=7, job="build")).status_code == 204
+    runner = await world.runner(agent.runner)
+    assert (runner.state, runner.busy_at, runner.job_id) == (RunnerState.BUSY, world.clock.now(), None)
+
+
+async def test_a_started_hook_that_overtakes_online_counts_as_online(world, agent):
+    await agent.hook("started")
+    runner = await world.runner(agent.runner)
+    assert (runner.state, runner.online_at) == (RunnerState.BUSY, world.clock.now())
+    await agent.hook("online")
+    assert (await world.runner(agent.runner)).state is RunnerState.BUSY
+
+
+async def test_started_vetoes_the_end_of_a_retiring_runner(world, agent):
+    """Its removal is under way; the job that began says that it must not be killed."""
+    await agent.hook("online")
+    world.net.rule("answer", "DELETE", "/actions/runners/", status=500)
+    for job in world.github.queue.jobs.values():
+        world.github.queue.cancel(job.id)
+    world.pass_time(130)
+    await world.deliver()
+    await world.plan()
+    assert (await world.runner(agent.runner)).state is RunnerState.RETIRING
+    await agent.hook("started")
+    assert (await world.runner(agent.runner)).state is RunnerState.BUSY
+    world.pass_time(600)
+    await world.plan(3)
+    assert len(world.started()) == 1
+
+
+async def test_no_hook_ever_changes_a_job(world, agent):
+    (job,) = (await world.rows())[0]
+    for name in (*HOOKS, *HOOKS):
+        await agent.hook(name, run_id=job.run_id, job=job.name, repository=job.repository)
+        assert await world.job(job.id) == job
+    assert job.state is JobState.QUEUED
+
+
+async def test_started_after_the_job_is_over_changes_nothing(world, agent):
+    registration = next(r for r in world.github.registrations.all() if r.name == agent.runner)
+    identity = registration.identity
+    agent.session = world.github.sessions.open(identity.client_id, identity.proof(), "2.336.0")
+    await agent.hook("online")
+    job = await agent.begin()
+    world.github.sessions.complete(agent.session.id, job.id, "success", ["success"])
+    world.pass_time(5)
+    await world.deliver()
+    over = await world.runner(agent.runner)
+    assert (over.state, over.reason) == (RunnerState.RETIRING, Reason.JOB_COMPLETED)
+    for name in HOOKS:
+        assert (await agent.hook(name)).status_code == 204
+    assert await world.runner(agent.runner) == over
+    assert (await world.job(job.id)).state is JobState.COMPLETED
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+async def test_a_forged_hook_token_is_refused_and_changes_nothing(world, agent, hook):
+    before = await world.runner(agent.runner)
+    for token in ("guessed", agent.token(), agent.nonce):
+        answer = await world.post(f"/v1/hooks/{hook}", token, {})
+        assert answer.status_code == 403
+        assert Problem.model_validate(answer.json()).reason == Reason.HOOK_TOKEN_WRONG
+        assert token not in answer.text
+    assert (await world.post(f"/v1/hooks/{hook}", "", {})).status_code == 401
+    assert await world.runner(agent.runner) == before
+
+
+async def test_a_hook_token_speaks_for_its_own_runner_only(world):
+    await world.arrive("one", "two")
+    await world.plan()
+    world.pass_time(15)
+    first, second = (world.agent(machine) for machine in world.started())
+    await first.take()
+    await second.take()
+    await first.hook("started")
+    assert (await world.runner(first.runner)).state is RunnerState.BUSY
+    assert (await world.runner(second.runner)).state is RunnerState.CLAIMED
+
+
+async def test_a_hook_before_the_hand_out_has_no_token_that_works(world):
+    agent = await world.booted()
+    for token in (agent.token(), ""):
+        assert (await world.post("/v1/hooks/started", token, {})).status_code in (401, 403)
+    (runner,) = await world.runners()
+    assert runner.state in (RunnerState.LAUNCHING, RunnerState.BOOTING)
+
+
+async def test_a_repeated_hook_is_written_down_once(world, agent):
+    """Job code can call it as often as it likes."""
+    await agent.hook("online")
+    for _ in range(20):
+        await agent.hook("started", run_id=7)
+        await agent.hook("completed")
+    target = f"runner/{agent.runner}"
+    assert len(await world.events(target=target, actor="hook", verb="started")) == 1
+    assert len(await world.events(target=target, actor="hook", verb="completed")) == 1
+    assert len(await world.events(target=target, actor="hook", verb="moved")) == 2
+
+
+async def test_a_body_that_no_hook_has_changes_nothing(world, agent):
+    before = await world.runner(agent.runner)
+    bodies = (
+        b"",
+        b"{",
+        b"[]",
+        b'{"run_id": "seven"}',
+        b'{"run_id": 1e400}',
+        b'{"run_id": ' + b"9" * 4000 + b"}",
+        json.dumps({"job": "x" * 501}).encode(),
+        b'{"job": "' + b"x" * 5_000_000 + b'"}',
+        b"[" * 8000,
+    )
+    for body in bodies:
+        answer = await world.http.post(
+            "/v1/hooks/started", content=body, headers={"Authorization": f"Bearer {agent.hook_token}"}
+        )
+        assert answer.status_code == 400, body[:40]
+        assert Problem.model_validate(answer.json()).reason == Reason.REQUEST_INVALID
+    assert await world.runner(agent.runner) == before
+
+
+async def test_an_unknown_hook_is_no_route_of_ours(world, agent):
+    answer = await agent.hook("exploded")
+    assert answer.status_code == 422
+    assert "exploded" not in answer.text
+
+
+async def test_the_names_that_a_job_chose_stay_out_of_the_events(world, agent):
+    await agent.hook("started", run_id=7, job="::set-output <b>", repository="acme/web", workflow="\x1b[31m")
+    text = repr(await world.events(target=f"runner/{agent.runner}"))
+    assert "set-output" not in text
+    assert "[31m" not in text
+    assert "run 7" in text
+
+
+async def test_a_hook_wakes_the_planner(world, agent):
+    planner = world.fleet._loop("planner")
+    planner._woken.clear()
+    await agent.hook("started")
+    assert planner._woken.is_set()
