@@ -36,7 +36,7 @@ from runners.planning.names import ID_LENGTH
 from runners.registration.claim import ClaimDesk
 from runners.registration.doorbell import Doorbell
 from runners.registration.registration import Sealer
-from runners.store.engine import AsyncStore, Store
+from runners.store.engine import OpenStore, Store
 from runners.upstream.clock import Clock
 
 log = structlog.get_logger()
@@ -78,7 +78,7 @@ class Fleet:
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, store: AsyncStore, connections: Connections, seams: Seams
+        self, settings: Settings, clock: Clock, store: OpenStore, connections: Connections, seams: Seams
     ) -> None:
         self.settings = settings
         self.clock = clock

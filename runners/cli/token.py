@@ -19,7 +19,7 @@ from runners.cli.dispatcher import JsonOption
 from runners.cli.outcome import Exit, fail
 from runners.model.settings import Settings
 from runners.store import tokens
-from runners.store.engine import AsyncStore, open_store
+from runners.store.engine import OpenStore, open_store
 from runners.store.errors import StoreError
 from runners.store.tokens import ApiToken
 from runners.upstream.clock import SystemClock
@@ -58,7 +58,7 @@ def create(
     except ValueError as error:
         fail(Exit.BAD_USE, f"--scope: {error}; known are {', '.join(SCOPES)}.")
 
-    async def op(store: AsyncStore) -> None:
+    async def op(store: OpenStore) -> None:
         await store.run(lambda conn: tokens.insert(conn, made.row, made.secret_hash))
 
     _with_store(settings, op)
@@ -73,7 +73,7 @@ def list_tokens(
     """List the tokens; a token's text is not kept and cannot be shown."""
     found: list[ApiToken] = []
 
-    async def op(store: AsyncStore) -> None:
+    async def op(store: OpenStore) -> None:
         found.extend(await store.run(tokens.all))
 
     _with_store(_local_settings(local, config), op)
@@ -101,7 +101,7 @@ def revoke(
     ended: list[bool] = []
     now = SystemClock().now()
 
-    async def op(store: AsyncStore) -> None:
+    async def op(store: OpenStore) -> None:
         ended.append(await store.run(lambda conn: tokens.revoke(conn, token_id, now)))
 
     _with_store(_local_settings(local, config), op)
@@ -116,7 +116,7 @@ def _local_settings(local: bool, config: ConfigOption) -> Settings:
     return settings_or_exit(config)
 
 
-def _with_store(settings: Settings, op: Callable[[AsyncStore], Awaitable[None]]) -> None:
+def _with_store(settings: Settings, op: Callable[[OpenStore], Awaitable[None]]) -> None:
     async def run() -> None:
         store = open_store(settings.fleet.database_url)
         try:

@@ -17,11 +17,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, UpdateBase, event, func, select
+from sqlalchemy import Connection, Engine, UpdateBase, create_engine, event, func, select
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 # Another process may hold SQLite's write lock this long before an operation fails.
 BUSY_TIMEOUT_S = 10.0
@@ -43,9 +43,7 @@ _HOLDS_WRITER_LOCK = "fly_gha_holds_writer_lock"
 
 
 def sqlite_engine(url: URL) -> Engine:
-    """A synchronous SQLite engine without threads, for InlineStore."""
-    from sqlalchemy import create_engine  # noqa: PLC0415 - beside its one use
-
+    """A synchronous SQLite engine; whoever uses it stays on one thread."""
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
         poolclass=QueuePool,
@@ -54,20 +52,6 @@ def sqlite_engine(url: URL) -> Engine:
         hide_parameters=True,
     )
     _prepare_sqlite(engine)
-    return engine
-
-
-def async_sqlite_engine(url: URL) -> AsyncEngine:
-    """An aiosqlite engine: one thread, which runs one transaction after the other."""
-    engine = create_async_engine(
-        url.set(drivername="sqlite+aiosqlite"),
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=SQLITE_CONNECTIONS,
-        max_overflow=0,
-        pool_timeout=POOL_TIMEOUT_S,
-        hide_parameters=True,
-    )
-    _prepare_sqlite(engine.sync_engine)
     return engine
 
 

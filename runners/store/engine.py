@@ -1,13 +1,15 @@
 """``Store.run(op)``: one operation, one transaction, all or nothing.
 
-An operation is a function of a synchronous Connection, so the same code runs in production (AsyncStore, over
-aiosqlite or asyncpg) and under virtual time (InlineStore, no threads, no awaiting).
+An operation is a function of a synchronous Connection, so the same code runs on SQLite (ThreadStore: one
+thread, one hop per operation), on PostgreSQL (AsyncStore, over asyncpg) and under virtual time (InlineStore,
+no threads, no awaiting).
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL, make_url
@@ -45,30 +47,8 @@ class Store(Protocol):
         ...
 
 
-class AsyncStore:
-    """A store on an AsyncEngine; made by ``open_store``."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._where = engine.url.render_as_string(hide_password=True)
-        self._open: set[asyncio.Task[object]] = set()
-
-    async def run(self, op: Callable[[Connection], T]) -> T:
-        """Run ``op`` in one transaction; see Store.run.
-
-        A cancelled caller gets its CancelledError once the transaction is over: it has then committed or
-        rolled back as if nobody had been cancelled, and never goes on behind the caller's back.
-        """
-        transaction = asyncio.ensure_future(self._transact(op))
-        self._open.add(transaction)
-        transaction.add_done_callback(self._open.discard)
-        try:
-            return await asyncio.shield(transaction)
-        except asyncio.CancelledError:
-            await asyncio.wait({transaction})
-            if not transaction.cancelled():
-                transaction.exception()  # looked at, so that asyncio does not call it forgotten
-            raise
+class OpenStore(Store, Protocol):
+    """A store that its opener brings up to date and closes."""
 
     async def migrate(self) -> tuple[str, ...]:
         """Bring the database to the newest revision; safe from several processes at once.
@@ -80,12 +60,32 @@ class AsyncStore:
             StoreNewer: a newer fly-gha has migrated it.
             StoreUnavailable: see run.
         """
+        ...
+
+    async def close(self) -> None:
+        """Let running transactions end, then close every connection."""
+        ...
+
+
+class AsyncStore:
+    """A store on an AsyncEngine (PostgreSQL); made by ``open_store``."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._where = engine.url.render_as_string(hide_password=True)
+        self._running = _Transactions()
+
+    async def run(self, op: Callable[[Connection], T]) -> T:
+        """Run ``op`` in one transaction; see Store.run and _Transactions."""
+        return await self._running.to_the_end(asyncio.ensure_future(self._transact(op)))
+
+    async def migrate(self) -> tuple[str, ...]:
+        """Bring the database to the newest revision; see OpenStore.migrate."""
         return await self.run(migrate.upgrade)
 
     async def close(self) -> None:
         """Let running transactions end, then close every connection."""
-        while self._open:
-            await asyncio.wait(set(self._open))
+        await self._running.ended()
         await self._engine.dispose()
 
     async def _transact(self, op: Callable[[Connection], T]) -> T:
@@ -125,8 +125,16 @@ class InlineStore:
 
     async def run(self, op: Callable[[Connection], T]) -> T:
         """Run ``op`` in one transaction, without awaiting anything; see Store.run."""
+        return self.transact(op)
+
+    def transact(self, op: Callable[[Connection], T]) -> T:
+        """The same, synchronously."""
         try:
-            with self._engine.begin() as conn:
+            conn = self._engine.connect()
+        except Exception as exc:  # whatever it is, it means: no connection
+            raise _unavailable("connect to", self._where, exc) from exc
+        try:
+            with conn, conn.begin():
                 return op(conn)
         except (DBAPIError, PoolTimeout) as exc:
             if not _is_about_the_database(exc):
@@ -134,15 +142,79 @@ class InlineStore:
             raise _unavailable("run an operation on", self._where, exc) from exc
 
     async def migrate(self) -> tuple[str, ...]:
-        """Bring the database to the newest revision; see AsyncStore.migrate."""
+        """Bring the database to the newest revision; see OpenStore.migrate."""
         return await self.run(migrate.upgrade)
 
     async def close(self) -> None:
         """Close the connection; a database in memory is gone then."""
+        self.dispose()
+
+    def dispose(self) -> None:
+        """The same, synchronously."""
         self._engine.dispose()
 
 
-def open_store(url: str) -> AsyncStore:
+class ThreadStore:
+    """SQLite in production: an InlineStore on one thread of its own; made by ``open_store``.
+
+    SQLite takes one writer at a time anyway. A driver that hops between threads for every statement
+    (aiosqlite) took 6.1 ms for an operation of ten inserts where this takes 1.6 ms (measured on 2 cores).
+
+    Args:
+        path: the database file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._inline = InlineStore(path)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fly-gha-store")
+        self._closed = False
+        self._running = _Transactions()
+
+    async def run(self, op: Callable[[Connection], T]) -> T:
+        """Run ``op`` in one transaction; see Store.run and _Transactions."""
+        loop = asyncio.get_running_loop()
+        return await self._running.to_the_end(loop.run_in_executor(self._thread, self._inline.transact, op))
+
+    async def migrate(self) -> tuple[str, ...]:
+        """Bring the database to the newest revision; see OpenStore.migrate."""
+        return await self.run(migrate.upgrade)
+
+    async def close(self) -> None:
+        """Let running transactions end, then close the connection, on the thread that opened it."""
+        await self._running.ended()
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._inline.dispose)
+            self._thread.shutdown()
+
+
+class _Transactions:
+    """The transactions that run now.
+
+    A cancelled caller gets its CancelledError once its transaction is over: it has then committed or rolled
+    back as if nobody had been cancelled, and never goes on behind the caller's back.
+    """
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Future[Any]] = set()
+
+    async def to_the_end(self, transaction: "asyncio.Future[T]") -> T:
+        self._open.add(transaction)
+        transaction.add_done_callback(self._open.discard)
+        try:
+            return await asyncio.shield(transaction)
+        except asyncio.CancelledError:
+            await asyncio.wait({transaction})
+            if not transaction.cancelled():
+                transaction.exception()  # looked at, so that asyncio does not call it forgotten
+            raise
+
+    async def ended(self) -> None:
+        while self._open:
+            await asyncio.wait(set(self._open))
+
+
+def open_store(url: str) -> OpenStore:
     """Open ``sqlite:///PATH`` or ``postgresql://USER@HOST/NAME``; the first operation connects.
 
     Raises:
@@ -157,7 +229,7 @@ def open_store(url: str) -> AsyncStore:
     if parsed.drivername not in SQLITE:
         raise _wrong_url(f"{parsed.drivername!r} is not supported")
     _create_file(parsed)
-    return AsyncStore(connections.async_sqlite_engine(parsed))
+    return ThreadStore(parsed.database or connections.MEMORY)
 
 
 def _create_file(url: URL) -> None:

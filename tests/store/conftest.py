@@ -1,4 +1,4 @@
-"""One set of tests over three stores: SQLite by aiosqlite, SQLite inline, and a real PostgreSQL server."""
+"""One set of tests over three stores: SQLite on its thread, SQLite inline, and a real PostgreSQL server."""
 
 import asyncio
 import contextlib

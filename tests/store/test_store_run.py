@@ -123,7 +123,7 @@ async def test_closing_lets_running_operations_end(shared_place):
     caller = asyncio.create_task(keep(store, a_job()))
     await asyncio.sleep(0)
     await store.close()
-    assert store._open == set()
+    assert store._running._open == set()
     await caller
     assert await shared_place.open().run(jobs.live) == (a_job(),)
 
