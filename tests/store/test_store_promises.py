@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from conftest import promises_kept
+from store_promises import promises_kept
 from sqlalchemy import event, text
 from store_samples import a_job, keep
 
