@@ -162,8 +162,11 @@ async def mint_for(world: World, runner: Runner) -> None:
     now = world.clock.now()
 
     def op(conn: Connection) -> None:
-        sealed.put(conn, runner.name, ciphertext, now)
-        runners.set_hook_token(conn, runner.name, hook_hash)
+        current = runners.get(conn, runner.name)
+        if current is not None and current.state not in (RunnerState.RETIRING, RunnerState.GONE):
+            # A Runner that was retired meanwhile claims nothing: what was minted is only to be removed.
+            sealed.put(conn, runner.name, ciphertext, now)
+            runners.set_hook_token(conn, runner.name, hook_hash)
         known = {} if github_id is None else {"github_id": github_id}
         runners.update(conn, runner.name, minted_at=now, **known)
 

@@ -48,7 +48,8 @@ async def _read_app(world: World, app: str, rows: list[Machine]) -> None:
         at,
         expected=[row.name for row in rows],
         seen=[_seen(world, found) for found in listed.values() if not found.ended],
-        ended={found.name: End(at, found.exit_code, found.oom) for found in listed.values() if found.ended},
+        # By the row's name: what Fly no longer knows (404) has no name of its own.
+        ended={name: End(at, found.exit_code, found.oom) for name, found in listed.items() if found.ended},
     )
 
 

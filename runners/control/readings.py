@@ -1,8 +1,9 @@
 """Readings: what the lists of Fly and GitHub said, and since when, kept between passes in memory.
 
 Absence is evidence only in a series: a name that our rows had *before* the list was asked for, missing from
-each reading since. A failed list adds nothing, and a reading older than a few periods is unknown again. After
-a restart the series begins anew, which only makes the fleet slower to believe that something is gone.
+each reading since. So is presence without a row: that series begins anew with each reading that was asked
+for while the name had one. A failed list adds nothing, and a reading older than a few periods is unknown
+again. After a restart both series begin anew, which only makes the fleet slower to believe.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -46,27 +47,36 @@ class Readings:
         """
         old = self._machines.get(app)
         before = {} if old is None else old.machines
-        kept = {
-            each.name: replace(
-                each, first_seen_at=before[each.name].first_seen_at if each.name in before else at
-            )
-            for each in seen
-        }
+        kept, owned = {}, frozenset(expected)
+        for each in seen:
+            since = _alone_since(before.get(each.name), at, owned=each.name in owned)
+            kept[each.name] = replace(each, first_seen_at=since)
         absent = _absent_since(old, at, expected, kept)
         self._machines[app] = MachineReading(at, kept, absent, dict(ended))
 
     def runners_read(
-        self, scope: str, at: float, expected: Collection[str], seen: Iterable[SeenRunner]
+        self,
+        scope: str,
+        at: float,
+        owned: frozenset[str],
+        expected: Collection[str],
+        seen: Iterable[SeenRunner],
     ) -> None:
-        """Take in one scope's list; the arguments are as for ``machines_read``."""
+        """Take in one scope's list.
+
+        Args:
+            scope: whose.
+            at: when the list was asked for.
+            owned: names of the live Runners the scope had before that.
+            expected: those of them whose absence says something.
+            seen: what the list showed; ``first_seen_at`` is set here.
+        """
         old = self._runners.get(scope)
         before = {} if old is None else old.runners
-        kept = {
-            each.name: replace(
-                each, first_seen_at=before[each.name].first_seen_at if each.name in before else at
-            )
-            for each in seen
-        }
+        kept = {}
+        for each in seen:
+            since = _alone_since(before.get(each.name), at, owned=each.name in owned)
+            kept[each.name] = replace(each, first_seen_at=since)
         self._runners[scope] = RunnerReading(at, kept, _absent_since(old, at, expected, kept))
 
     def fly(self, apps: Iterable[str], now: float) -> dict[str, MachineReading | None]:
@@ -84,6 +94,11 @@ class Readings:
             reading = self._runners.get(scope)
             found[scope] = reading if reading is not None and now - reading.at <= self._runner_stale else None
         return found
+
+
+def _alone_since(before: SeenMachine | SeenRunner | None, at: float, *, owned: bool) -> float:
+    """When the series of readings began that show a name without a row of ours."""
+    return at if owned or before is None else before.first_seen_at
 
 
 def _absent_since(

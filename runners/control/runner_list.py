@@ -28,6 +28,7 @@ async def _read_scope(world: World, scope: str, rows: tuple[Runner, ...]) -> Non
     world.readings.runners_read(
         scope,
         at,
+        owned=frozenset(row.name for row in rows if row.scope == scope),
         # A registration is expected only once GitHub confirmed it: before that its absence says nothing.
         expected=[row.name for row in rows if row.scope == scope and row.github_id is not None],
         seen=[SeenRunner(each.github_id, each.name, each.online, each.busy, at) for each in listed],

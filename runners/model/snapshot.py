@@ -19,7 +19,7 @@ class SeenMachine:
     Attributes:
         host_ok: False when Fly could not reach its host; its metadata may be missing then.
         ours: its metadata names this fleet.
-        first_seen_at: the first of an unbroken series of readings that showed it.
+        first_seen_at: the first of an unbroken series of readings that showed it while no row had its name.
     """
 
     fly_id: str
@@ -65,7 +65,10 @@ class MachineReading:
 
 @dataclass(frozen=True, slots=True)
 class SeenRunner:
-    """One registration as GitHub's runner list showed it (``busy`` and ``status`` lag by up to minutes)."""
+    """One registration as GitHub's runner list showed it (``busy`` and ``status`` lag by up to minutes).
+
+    ``first_seen_at`` is as for SeenMachine.
+    """
 
     github_id: int
     name: str

@@ -61,9 +61,10 @@ def _unclaimed_too_long(snapshot: Snapshot, runner: Runner, machine: Machine) ->
         if boot.started_at is None:
             return Why(Reason.NEVER_STARTED, f"Fly did not start it within {timing.boot_deadline:g} s")
         return Why(Reason.NEVER_CLAIMED, f"its boot agent did not claim within {timing.boot_deadline:g} s")
-    if runner.registration == "jit" and runner.minted_at is None and since_request > timing.launch_deadline:
+    if runner.minted_at is None and since_request > timing.launch_deadline:
+        # By token too: a dispatcher that died before it sealed one leaves a Machine that waits for nothing.
         return Why(
-            Reason.MINT_LOST, "the mint's answer was lost; its record is removed and a new name minted"
+            Reason.MINT_LOST, "nothing was minted for it; what may be at GitHub is removed, a new name minted"
         )
     if runner.minted_at is not None and snapshot.now - runner.minted_at > timing.registration_max_age:
         return Why(
