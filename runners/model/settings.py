@@ -5,15 +5,25 @@ Credentials are never settings: they come from Infisical or the environment (``r
 """
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from runners.model.timing import Timing
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$")]
-Scope = Annotated[str, Field(pattern=r"^(orgs/[A-Za-z0-9-]+|repos/[A-Za-z0-9-]+/[A-Za-z0-9._-]+)$")]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
+NAME = r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$"
+SCOPE = r"^(orgs/[A-Za-z0-9-]+|repos/[A-Za-z0-9-]+/[A-Za-z0-9._-]+)$"
+URL = r"^https?://[^\s?#]+$"
+# What a pattern asks for, for whoever did not meet it.
+PATTERN_WORDS: Mapping[str, str] = {
+    NAME: "1 to 30 lower-case letters, digits and dashes, with no dash at either end",
+    SCOPE: "orgs/NAME or repos/OWNER/NAME",
+    URL: "an http or https URL without a query",
+}
+Name = Annotated[str, Field(pattern=NAME)]
+Scope = Annotated[str, Field(pattern=SCOPE)]
+Url = Annotated[str, Field(pattern=URL)]
 
 # actions/runner refuses these in a name, and so do label matchers (facts: GitHub's runner registration).
 LABEL_MAX = 64
@@ -160,7 +170,7 @@ class PoolSettings(Section):
         for label in labels:
             if not label or len(label) > LABEL_MAX or FORBIDDEN_IN_LABELS.search(label):
                 raise ValueError(
-                    f"label {label!r} has a character that GitHub refuses, or is empty or too long"
+                    f'1 to {LABEL_MAX} characters each, without spaces and without any of " , : < > | * ? \\'
                 )
         return labels
 
@@ -192,22 +202,29 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        names = [pool.name for pool in self.pools]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two pools are named {', '.join(twice)}; give each its own name")
-        for pool in self.pools:
-            if pool.fallback is not None and (pool.fallback not in names or pool.fallback == pool.name):
-                raise ValueError(
-                    f"pool {pool.name} falls back to {pool.fallback!r}, which is not another pool"
-                )
-            if pool.registration != "jit" and pool.allow_public:
-                raise ValueError(f"pool {pool.name} allows public repositories: it must register by jit")
+        mistakes = [*self._pool_mistakes()]
         if self.github.credentials == "app" and not self.github.app_id:
-            raise ValueError('github.credentials = "app" needs github.app_id')
+            mistakes.append('github.app_id: found nothing, expected the id: github.credentials is "app"')
         if self.fleet.secrets == "infisical" and not self.infisical.project_id:
-            raise ValueError('fleet.secrets = "infisical" needs infisical.project_id')
+            mistakes.append(
+                'infisical.project_id: found nothing, expected the id: fleet.secrets is "infisical"'
+            )
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
         return self
+
+    def _pool_mistakes(self) -> Iterator[str]:
+        names = [pool.name for pool in self.pools]
+        for index, pool in enumerate(self.pools):
+            if pool.name in names[:index]:
+                yield f"pools.{index}.name: found {pool.name!r} a second time, expected a name of its own"
+            if pool.fallback is not None and (pool.fallback not in names or pool.fallback == pool.name):
+                yield f"pools.{index}.fallback: found {pool.fallback!r}, expected the name of another pool"
+            if pool.registration != "jit" and pool.allow_public:
+                yield (
+                    f"pools.{index}.registration: found {pool.registration!r}, expected 'jit': "
+                    "the pool allows public repositories"
+                )
 
     def pool(self, name: str) -> PoolSettings | None:
         """The pool of that name, or None."""

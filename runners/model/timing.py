@@ -96,11 +96,14 @@ class Timing(BaseModel):
 
     @model_validator(mode="after")
     def _waits_outlast_calls(self) -> Self:
-        for name in ("launch_deadline", "delete_again", "destroy_again"):
-            if getattr(self, name) <= self.upstream_deadline:
-                raise ValueError(
-                    f"timing.{name} must be longer than timing.upstream_deadline: a call may still be out"
-                )
+        mistakes = [
+            f"timing.{name}: found {getattr(self, name):g}, expected more than timing.upstream_deadline "
+            f"({self.upstream_deadline:g}): a call may still be out"
+            for name in ("launch_deadline", "delete_again", "destroy_again")
+            if getattr(self, name) <= self.upstream_deadline
+        ]
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
         return self
 
     def scaled(self, factor: float) -> Self:

@@ -1,0 +1,264 @@
+"""An invalid fleet.toml is one message per mistake: its key, what was found, what was expected."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from runners.fleet_file import FleetFileInvalid, load_settings
+
+GOOD = """
+[[pools]]
+name = "gha-small"
+scope = "orgs/acme"
+apps = ["app-a"]
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a fleet file and says where it is."""
+
+    def write(text, *, good=True):
+        path = tmp_path / "fleet.toml"
+        path.write_text(text + (GOOD if good else ""), encoding="utf-8")
+        return path
+
+    return write
+
+
+def mistakes(path, environ=None):
+    with pytest.raises(FleetFileInvalid) as caught:
+        load_settings(path, environ or {})
+    assert str(path) in str(caught.value)
+    return caught.value.mistakes
+
+
+def test_the_smallest_fleet_file_is_a_fleet(written):
+    settings = load_settings(written(""), {})
+    assert settings.pools[0].served_labels == ("fly-gha-small",)
+    assert settings.fleet.port == 8080
+
+
+ONE_MISTAKE = {
+    "a number too small": ("[fleet]\nport = -1", "fleet.port: found -1, expected: "),
+    "a word for a number": ('[fleet]\nport = "many"', "fleet.port: found 'many', expected: "),
+    "a bad name": (
+        '[fleet]\nname = "Bad Name"',
+        "fleet.name: found 'Bad Name', expected: 1 to 30 lower-case",
+    ),
+    "a bad URL": ('[fly]\napi_hostname = "fly"', "fly.api_hostname: found 'fly', expected: an http or https"),
+    "an unknown key": ("[fleet]\nnmae = 1", "fleet.nmae: found a key that fly-gha does not know"),
+    "an unknown section": ("[flet]\nname = 1", "flet: found a key that fly-gha does not know"),
+    "an unknown word": ('[github]\ncredentials = "pat"', "github.credentials: found 'pat', expected: "),
+    "a section that is no table": ("timing = 3", "timing: found 3, expected: "),
+    "no app id": ('[github]\ncredentials = "app"', "github.app_id: found nothing, expected the id: "),
+    "no project": (
+        '[fleet]\nsecrets = "infisical"',
+        "infisical.project_id: found nothing, expected the id: ",
+    ),
+    "a deadline within a call's": (
+        "[timing]\nlaunch_deadline = 10",
+        "timing.launch_deadline: found 10, expected more than timing.upstream_deadline (10)",
+    ),
+    "no time at all": ("[timing]\nclaim_poll = 0", "timing.claim_poll: found 0, expected: "),
+}
+
+
+@pytest.mark.parametrize(("text", "line"), ONE_MISTAKE.values(), ids=ONE_MISTAKE.keys())
+def test_one_mistake_is_one_line_with_its_key_what_was_found_and_what_was_expected(written, text, line):
+    (only,) = mistakes(written(text))
+    assert only.startswith(line)
+
+
+POOL_MISTAKES = {
+    "no scope": ({"scope": None}, "pools.0.scope: found nothing, expected a value (required)"),
+    "a bare owner": (
+        {"scope": "acme"},
+        "pools.0.scope: found 'acme', expected: orgs/NAME or repos/OWNER/NAME",
+    ),
+    "no apps": ({"apps": []}, "pools.0.apps: found [], expected: "),
+    "a label with a space": (
+        {"labels": ["a b"]},
+        "pools.0.labels: found ['a b'], expected: 1 to 64 characters",
+    ),
+    "more ready than allowed": ({"ready": 5000}, "pools.0.ready: found 5000, expected: "),
+    "a fallback to itself": (
+        {"fallback": "gha-small"},
+        "pools.0.fallback: found 'gha-small', expected the name of another pool",
+    ),
+    "public and by token": (
+        {"allow_public": True, "registration": "auto"},
+        "pools.0.registration: found 'auto', expected 'jit'",
+    ),
+    "an unknown class": (
+        {"machine_class": "huge"},
+        "pools.0.machine_class: found 'huge', expected one of gha-large, gha-medium, gha-small, gha-xlarge",
+    ),
+    "a name that is no class": (
+        {"name": "web"},
+        "pools.0.machine_class: found nothing, so its name 'web', expected one of gha-large, ",
+    ),
+}
+
+
+def pools_as_json(*pools):
+    base = {"name": "gha-small", "scope": "orgs/acme", "apps": ["app-a"]}
+    full = [{**base, **changes} for changes in pools]
+    return json.dumps([{key: value for key, value in pool.items() if value is not None} for pool in full])
+
+
+@pytest.mark.parametrize(("changes", "line"), POOL_MISTAKES.values(), ids=POOL_MISTAKES.keys())
+def test_a_pools_mistake_names_the_pools_place_and_key(written, changes, line):
+    (only,) = mistakes(written("", good=False), {"FLY_GHA_POOLS": pools_as_json(changes)})
+    assert only.startswith(line)
+
+
+def test_every_mistake_is_said_at_once(written):
+    found = mistakes(
+        written('[fleet]\nport = -1\nnmae = 2\n[timing]\nclaim_poll = 0\n[[pools]]\nname = "X"\n', good=False)
+    )
+    assert [line.partition(":")[0] for line in found] == [
+        "fleet.port", "fleet.nmae", "timing.claim_poll", "pools.0.name", "pools.0.scope", "pools.0.apps",
+    ]  # fmt: skip
+
+
+def test_mistakes_that_lie_between_keys_are_said_at_once_too(written):
+    pools = pools_as_json(
+        {"fallback": "none"}, {"labels": ["two"]}, {"name": "gha-large", "fallback": "also-none"}
+    )
+    found = mistakes(written('[github]\ncredentials = "app"', good=False), {"FLY_GHA_POOLS": pools})
+    assert [line.partition(":")[0] for line in found] == [
+        "pools.0.fallback", "pools.1.name", "pools.2.fallback", "github.app_id",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "name"),
+    [
+        (
+            {"scope": "orgs/acme-web", "registration": "token"},
+            {"scope": "repos/acme/web", "registration": "token"},
+            "GITHUB_REGISTRATION_TOKEN_ACME_WEB",
+        ),
+        (
+            {"scope": "repos/acme/a.b", "registration": "auto"},
+            {"scope": "repos/acme/a-b", "registration": "auto"},
+            "GITHUB_REGISTRATION_TOKEN_ACME_A_B",
+        ),
+    ],
+)
+def test_two_pools_whose_tokens_would_share_a_secret_are_refused_before_anything_runs(
+    written, first, second, name
+):
+    pools = pools_as_json(first, {**second, "name": "gha-large"})
+    (only,) = mistakes(written("", good=False), {"FLY_GHA_POOLS": pools})
+    assert only.startswith(f"pools.1.scope: found {second['scope']!r}, expected")
+    assert name in only
+
+
+def test_two_pools_of_one_scope_share_its_token(written):
+    pools = pools_as_json(
+        {"registration": "token"}, {"name": "gha-large", "scope": "orgs/ACME", "registration": "token"}
+    )
+    assert len(load_settings(written("", good=False), {"FLY_GHA_POOLS": pools}).pools) == 2
+
+
+def test_a_file_that_is_not_there_says_how_to_name_one(tmp_path):
+    (only,) = mistakes(tmp_path / "fleet.toml")
+    assert "--config" in only
+
+
+def test_a_folder_is_no_file(tmp_path):
+    (only,) = mistakes(tmp_path)
+    assert "could not be read" in only
+
+
+def test_what_is_not_toml_says_where(written):
+    (only,) = mistakes(written("[fleet\n"))
+    assert "not TOML" in only
+    assert "line 1" in only
+
+
+def test_what_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "fleet.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    (only,) = mistakes(path)
+    assert "expected UTF-8 text" in only
+
+
+def test_a_file_without_pools_is_no_fleet(written):
+    (only,) = mistakes(written("", good=False))
+    assert only == "pools: found nothing, expected a value (required)"
+
+
+def test_the_environment_wins_over_the_file(written):
+    path = written('[fleet]\nname = "file"\nport = 1\n[github]\napi_url = "http://file"')
+    settings = load_settings(
+        path,
+        {
+            "FLY_GHA_FLEET__NAME": "env",
+            "FLY_GHA_FLEET__PAUSED": "true",
+            "FLY_GHA_FLEET__DAILY_BUDGET_USD": "12.5",
+            "FLY_GHA_GITHUB__ORGANIZATIONS": '["acme"]',
+            "GITHUB_API_URL": "http://env",
+            "FLY_API_HOSTNAME": "http://fly",
+            "INFISICAL_API_URL": "http://infisical",
+            "GITHUB_SERVER_URL": "",
+        },
+    )
+    assert (settings.fleet.name, settings.fleet.port, settings.fleet.paused) == ("env", 1, True)
+    assert settings.fleet.daily_budget_usd == 12.5
+    assert settings.github.organizations == ("acme",)
+    assert settings.github.api_url == "http://env"
+    assert settings.github.web_url == "https://github.com"
+    assert (settings.fly.api_hostname, settings.infisical.api_url) == ("http://fly", "http://infisical")
+
+
+def test_text_from_the_environment_stays_text_even_when_it_looks_like_a_number(written):
+    settings = load_settings(
+        written(""), {"FLY_GHA_GITHUB__APP_ID": "4242", "FLY_GHA_INFISICAL__PROJECT_ID": "007"}
+    )
+    assert (settings.github.app_id, settings.infisical.project_id) == ("4242", "007")
+
+
+def test_a_variable_can_take_a_value_away(written):
+    path = written("[fleet]\ndaily_budget_usd = 5")
+    assert load_settings(path, {"FLY_GHA_FLEET__DAILY_BUDGET_USD": "null"}).fleet.daily_budget_usd is None
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("FLY_GHA_FLEET__NMAE", "fleet.nmae"),
+        ("FLY_GHA_FLET__NAME", "flet"),
+        ("FLY_GHA_POOLS__0__READY", "FLY_GHA_POOLS__0__READY"),
+    ],
+)
+def test_a_misspelt_variable_is_a_mistake_like_a_misspelt_key(written, name, key):
+    (only,) = mistakes(written(""), {name: "1"})
+    assert only.startswith(f"{key}: found a key that fly-gha does not know")
+
+
+def test_variables_that_are_no_settings_are_left_alone(written):
+    environ = {"FLY_GHA_FLEET_KEY": "secret", "FLY_GHA_URL": "http://x", "FLY_GHA_TOKEN": "t", "FLY_APP": "a"}
+    assert load_settings(written(""), environ) == load_settings(written(""), {})
+
+
+def test_a_bad_file_ends_serve_with_exit_code_2_and_every_mistake_on_stderr(written):
+    path = written("[fleet]\nport = -1\n[timing]\nclaim_poll = 0\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "runners.cli", "serve", "--config", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "COLUMNS": "40"},
+    )
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    lines = ended.stderr.splitlines()
+    assert lines[0] == f"{path} cannot be used:"
+    assert [line.strip().partition(":")[0] for line in lines[1:]] == ["fleet.port", "timing.claim_poll"]
