@@ -29,8 +29,8 @@ check: $(READY) ## ruff, mypy --strict, import contracts, generated docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(READY) ## measure planning, claims and webhook latency on this machine
-	@$(BIN)/python -m pytest tests/benchmarks -p no:xdist -s $(ARGS)
+bench: $(READY) ## measure decisions and the added latency on this machine
+	@$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -p no:xdist -q -s $(ARGS)
 
 docs: $(READY) ## write the generated parts of README.md and docs/ anew
 	@$(BIN)/python tools/generate_docs.py

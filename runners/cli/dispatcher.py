@@ -1,8 +1,11 @@
 """The dispatcher as the command line sees it: GET requests with a token, and errors as exit codes."""
 
 import os
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from urllib.parse import urlsplit
 
 import httpx
 import typer
@@ -11,6 +14,8 @@ from runners.cli.outcome import Exit, fail
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT_S = 10.0
+# A name or an address, as a URL has it; whether it exists is another question.
+_HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 
 UrlOption = Annotated[
     str, typer.Option("--url", envvar="FLY_GHA_URL", help="Where the dispatcher is.", show_default=True)
@@ -36,6 +41,8 @@ class Dispatcher:
     """
 
     def __init__(self, url: str, token_file: str = "") -> None:
+        if not _is_address(url):
+            fail(Exit.BAD_USE, f"{url!r} is not a URL; expected something like {DEFAULT_URL}.")
         self._url = url.rstrip("/")
         self._token = _token(token_file)
 
@@ -53,8 +60,6 @@ class Dispatcher:
                 f"The dispatcher at {self._url} did not answer ({type(error).__name__}). "
                 "Start it with `fly-gha serve`, or name another with --url or FLY_GHA_URL.",
             )
-        except httpx.InvalidURL:
-            fail(Exit.BAD_USE, f"{self._url!r} is not a URL; expected something like {DEFAULT_URL}.")
         if answer.is_success:
             return _object(answer, self._url)
         return _refused(answer)
@@ -82,11 +87,34 @@ def _object(answer: httpx.Response, url: str) -> dict[str, Any]:
     return body
 
 
+def _is_address(url: str) -> bool:
+    """Whether it can be asked at all."""
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(_HOST.fullmatch(parts.hostname or ""))
+            and parts.port != 0
+        )
+    except ValueError:
+        return False
+
+
 def _token(token_file: str) -> str:
     if not token_file:
-        return os.environ.get("FLY_GHA_TOKEN", "")
+        return _sendable(os.environ.get("FLY_GHA_TOKEN", ""), "FLY_GHA_TOKEN")
     try:
-        with open(token_file, encoding="utf-8") as file:  # noqa: PTH123 - one read
-            return file.read().strip()
+        text = Path(token_file).read_text(encoding="utf-8")
     except OSError as error:
         fail(Exit.BAD_USE, f"The token file {token_file} cannot be read: {error.strerror}.")
+    except ValueError:
+        text = "not text"
+    return _sendable(text, f"The token file {token_file}")
+
+
+def _sendable(text: str, where: str) -> str:
+    """The token, if a header can carry it; it is never shown."""
+    token = text.strip()
+    if not all("!" <= char <= "~" for char in token):
+        fail(Exit.BAD_USE, f"{where} does not hold an API token, which is one word that begins with fgr_.")
+    return token
