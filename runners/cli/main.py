@@ -1,21 +1,54 @@
-"""``fly-gha``: one verb per module. Verbs load what they need when they run, so ``--help`` is quick."""
+"""``fly-gha``: one module per verb, loaded when the verb is called, so that a verb pays for itself only."""
+
+from importlib import import_module
 
 import typer
+from typer.core import TyperGroup
 
-from runners.cli import events, serve, sim, status, token, tokens, why
-from runners.cli.demo import command as demo
+VERBS = {
+    "serve": "runners.cli.serve:serve",
+    "demo": "runners.cli.demo.command:demo",
+    "sim": "runners.cli.sim:sim",
+    "status": "runners.cli.status:status",
+    "why": "runners.cli.why:why",
+    "events": "runners.cli.events:events",
+    "token": "runners.cli.token:app",
+    "tokens": "runners.cli.tokens:app",
+}
+"""Every verb and where it lives, in the order in which ``--help`` lists them."""
+
+
+class Verbs(TyperGroup):
+    """Finds a verb by its name and imports it then."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
+        """The verbs, in order."""
+        return list(VERBS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str):  # type: ignore[no-untyped-def,override]  # noqa: ANN201, ARG002
+        """The verb of that name, or None."""
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name].partition(":")
+        verb = getattr(import_module(module), name)
+        if not isinstance(verb, typer.Typer):
+            single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            single.command(cmd_name)(verb)
+            verb = single
+        command = typer.main.get_command(verb)
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
     name="fly-gha",
+    cls=Verbs,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Just-in-time GitHub Actions runners on Fly Machines.",
 )
-app.command()(serve.serve)
-app.command()(demo.demo)
-app.command()(sim.sim)
-app.command()(status.status)
-app.command()(why.why)
-app.command()(events.events)
-app.add_typer(token.app, name="token")
-app.add_typer(tokens.app, name="tokens")
+
+
+@app.callback()
+def fly_gha() -> None:
+    """Just-in-time GitHub Actions runners on Fly Machines."""

@@ -14,7 +14,8 @@ from rich.table import Table
 from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
 from runners.cli.outcome import Exit, fail
 
-_JOB_URL = re.compile(r"/actions/runs/\d+/job/(\d+)|/runs/(\d+)/?$")
+# A job's page, or a check's, whose id is the job's.
+_JOB_URL = re.compile(r"/actions/runs/\d+/job/(\d+)|(?<!/actions)/runs/(\d+)(?:[/?#]|$)")
 _RUN_URL = re.compile(r"/actions/runs/(\d+)")
 PAGE = 500
 HELD_SHOWN = 10

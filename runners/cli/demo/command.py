@@ -9,7 +9,7 @@ import httpx
 import typer
 from rich.console import Console
 
-from runners.cli.demo.sabotage import Sabotage
+from runners.cli.demo.options import Options, Sabotage
 from runners.cli.outcome import Exit, fail
 
 DEFAULT_FOLDER = Path(".fly-gha/demo")
@@ -32,7 +32,7 @@ def demo(
     if json_file is not None and not json_file.parent.is_dir():
         fail(Exit.BAD_USE, f"--json {json_file}: the folder {json_file.parent} does not exist.")
     from runners.cli.demo.processes import DemoBroken  # noqa: PLC0415 - the first line must not wait for it
-    from runners.cli.demo.run import Options, run  # noqa: PLC0415 - likewise
+    from runners.cli.demo.run import run  # noqa: PLC0415 - likewise
 
     options = Options(seed, scale, folder.resolve(), sabotage, keep_serving, trace, Path(sys.argv[0]))
     try:

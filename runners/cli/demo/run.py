@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,12 @@ from rich.console import Console
 
 from runners.cli.demo.follow import follow
 from runners.cli.demo.judge import Caps, judge
+from runners.cli.demo.options import Options, Sabotage
 from runners.cli.demo.place import FLEET_MAX, MEDIUM_MAX, SMALL_MAX, Place, prepare
 from runners.cli.demo.processes import Processes, sole_user
 from runners.cli.demo.reader import Reader, make_reader
 from runners.cli.demo.report import print_commands, print_summary, print_trace, write_summary
-from runners.cli.demo.sabotage import Sabotage, sabotage
+from runners.cli.demo.sabotage import sabotage
 from runners.cli.demo.script import RunScript, Script, first_job, write_script
 from runners.cli.demo.summary import Summary, added_latencies, phase_spreads, slowest, spread
 from runners.cli.demo.watch import Watch
@@ -25,19 +25,6 @@ LOOK_S = 0.25
 # The burst and the clean-up after it must fit into this, or the demo judges what there is.
 BURST_DEADLINE_S = 50.0
 CAPS = Caps(FLEET_MAX, {"gha-medium": MEDIUM_MAX, "gha-small": SMALL_MAX})
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line said."""
-
-    seed: int
-    scale: float
-    folder: Path
-    sabotage: Sabotage | None
-    keep_serving: bool
-    trace: bool
-    program: Path
 
 
 async def run(options: Options, console: Console, json_file: Path | None) -> Summary:

@@ -5,23 +5,15 @@ owner tag nor a name of our form: a fleet must leave those alone.
 """
 
 import secrets
-from enum import StrEnum
 
 from pydantic import SecretStr
 
+from runners.cli.demo.options import Sabotage
 from runners.cli.demo.place import APPS, ORGANIZATION, SMALL_MAX, Place
 from runners.cli.demo.worlds import Worlds
 from runners.connections import connect
 from runners.fleet_file import load_settings
 from runners.upstream.clock import SystemClock
-
-
-class Sabotage(StrEnum):
-    """What is made wrong: a Machine left running, a pool over its cap, a registration without a runner."""
-
-    LEAK = "leak"
-    CAP = "cap"
-    GHOST = "ghost"
 
 
 async def sabotage(kind: Sabotage, worlds: Worlds, place: Place) -> None:
