@@ -68,6 +68,11 @@ def made(journals: Journals) -> dict[str, str]:
     return {entry["name"]: entry["id"] for entry in journals["fly"] if entry["kind"] == "machine_created"}
 
 
+def registered(journals: Journals) -> set[str]:
+    """The names of all registrations that GitHub ever made."""
+    return {entry["name"] for entry in journals["github"] if entry["kind"] == "runner_registered"}
+
+
 def online(journals: Journals) -> set[str]:
     """The Runners that ever listened at GitHub."""
     return {entry["name"] for entry in journals["github"] if entry["kind"] == "runner_online"}

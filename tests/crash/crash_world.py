@@ -62,11 +62,12 @@ class CrashWorld:
     lives: int = 0
     queued: dict[str, int] = field(default_factory=dict)
 
-    async def start_mortal(self, point: str, times: int, *, delay_us: int = 0) -> "Life":
-        """Start a dispatcher that dies at the N-th time it reaches the point."""
+    async def start_mortal(self, point: str, times: int, *, only: str = "", delay_us: int = 0) -> "Life":
+        """Start a dispatcher that dies at the N-th time it reaches the point (in effects named so)."""
         mark = self.place.folder / f"mark-{self.lives + 1}"
-        arguments = ["--at", point, "--times", str(times), "--mark", str(mark), "--delay-us", str(delay_us)]
-        name = await self._start([str(DYING), "--config", str(self.place.fleet), *arguments])
+        place = ["--config", str(self.place.fleet), "--mark", str(mark)]
+        when = ["--at", point, "--only", only, "--times", str(times), "--delay-us", str(delay_us)]
+        name = await self._start([str(DYING), *place, *when])
         return Life(self, name, mark)
 
     async def start_normal(self) -> "Life":

@@ -3,7 +3,7 @@
 At the N-th time the named point is reached it writes a mark file, syncs it, and ends its own process with
 SIGKILL, so nothing is closed, flushed or said. The mark is how a test knows that the point was hit.
 
-    python dying_dispatcher.py --config fleet.toml --at launch.answered --times 3 --mark FILE
+    python dying_dispatcher.py --config fleet.toml --at mint.answered --only gha-small --times 2 --mark FILE
 """
 
 import argparse
@@ -30,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--at", required=True, help=f"a named point, {ANY} or {COMMIT}")
+    parser.add_argument("--only", default="", help="count a step only in a task whose name has this in it")
     parser.add_argument("--times", type=int, required=True)
     parser.add_argument("--mark", type=Path, required=True)
     parser.add_argument("--delay-us", type=int, default=0, help=f"for {COMMIT}: how far into the commit")
@@ -39,17 +40,18 @@ def main() -> None:
         die_in_commit(chosen.mark, chosen.times, chosen.delay_us)
         reached: Callable[[str], None] = _nothing
     else:
-        reached = deadly(chosen.mark, chosen.at, chosen.times)
+        reached = deadly(chosen.mark, chosen.at, chosen.times, chosen.only)
     asyncio.run(run_dispatcher(load_settings(chosen.config), os.environ, reached=reached))
 
 
-def deadly(mark: Path, point: str, times: int) -> Callable[[str], None]:
+def deadly(mark: Path, point: str, times: int, only: str) -> Callable[[str], None]:
     """A ``reached`` that ends the process at the point."""
     count = 0
 
     def reached(step: str) -> None:
         nonlocal count
-        if point not in (ANY, step):
+        task = asyncio.current_task()
+        if point not in (ANY, step) or only not in ("" if task is None else task.get_name()):
             return
         count += 1
         if count == times:

@@ -90,3 +90,28 @@ def test_a_registration_that_had_its_runner_when_the_list_was_asked_for_is_not_w
     assert read(60.0, "test-gha-small-0123456789-1") == 60.0
     assert read(90.0) == 60.0
     assert read(120.0) == 60.0
+
+
+async def test_endings_whose_calls_never_left_are_sent_by_the_next_dispatcher(world):
+    world.fly.faults.add("never_boots")
+    await world.arrive("build")
+    await world.plan()
+    (runner,) = await world.runners()
+    deletes = world.net.rule("down", "DELETE", "")
+    world.pass_time(world.settings.timing.boot_deadline + 1)
+    await world.plan()
+    assert deletes.met == 2
+    (ending,) = [each for each in await world.machines() if each.name == runner.machine_name]
+    assert ending.destroy_sent_at is not None
+
+    await world.fleet.stop()
+    world.fleet = world.make_fleet()
+    await world.open()
+    world.net.mend()
+
+    async def both_are_gone():
+        at_fly = {machine["name"]: machine["state"] for machine in world.fly.state()["machines"]}
+        at_github = {each.name for each in world.github.registrations.all()}
+        return at_fly.get(runner.machine_name) in (None, "destroyed") and runner.name not in at_github
+
+    await world.until(both_are_gone, at_most=120.0)
