@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import FrameType
@@ -132,7 +133,11 @@ class _Server(uvicorn.Server):
         )
         self._app = app
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Streams wait for changes: closing those first lets the server stop at once."""
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's form
+        """Stop, once, and with exit code 0: uvicorn would raise the signal again when it has stopped.
+
+        Streams wait for changes: closing those first lets the server stop at once.
+        """
         self._app.state.port.changes.close()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True

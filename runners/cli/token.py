@@ -28,6 +28,7 @@ from runners.wire.times import maybe_rfc3339, rfc3339
 app = typer.Typer(no_args_is_help=True, help="API tokens.")
 LocalOption = Annotated[bool, typer.Option("--local", help="Work on the store that fleet.toml names.")]
 DAY = 86_400.0
+DAYS_MAX = 36_500
 
 
 @app.command()
@@ -38,7 +39,9 @@ def create(
     scope: Annotated[list[str] | None, typer.Option(help="read, operate or admin; may be repeated.")] = None,
     repository: Annotated[list[str] | None, typer.Option(help="Limit it to owner/name patterns.")] = None,
     pool: Annotated[list[str] | None, typer.Option(help="Limit it to pools.")] = None,
-    days: Annotated[float | None, typer.Option(min=0.001, help="It ends after so many days.")] = None,
+    days: Annotated[
+        float | None, typer.Option(min=0.001, max=DAYS_MAX, help="It ends after so many days.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a token and print it, once."""

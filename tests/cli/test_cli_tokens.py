@@ -1,0 +1,149 @@
+"""token and tokens publish: made once, shown once, ended at once; refusals with the right code."""
+
+import json
+import re
+
+import pytest
+from cli_world import ask, verb
+
+TOKEN = re.compile(r"fgr_[a-z2-7]{8}_[A-Za-z0-9_-]{43}")
+SMALL = '[[pools]]\nname = "gha-medium"\nscope = "orgs/acme"\napps = ["acme-runners-a"]\n'
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    path = tmp_path / "fleet.toml"
+    path.write_text(f'[fleet]\ndatabase_url = "sqlite:///{tmp_path}/fleet.db"\n\n{SMALL}')
+    return str(path)
+
+
+def token(fleet, *arguments):
+    return ask("token", arguments[0], "--local", "--config", fleet, *arguments[1:])
+
+
+def test_a_token_made_here_opens_the_dispatcher_until_it_is_revoked(world):
+    fleet = str(world.place.fleet)
+    made = json.loads(token(fleet, "create", "--name", "ci", "--days", "1", "--json").stdout)
+    access = {"FLY_GHA_URL": world.place.url, "FLY_GHA_TOKEN": made["token"]}
+    assert ask("status", env=access).exit_code == 0
+
+    assert token(fleet, "revoke", made["id"]).exit_code == 0
+    refused = ask("status", env=access)
+    assert refused.exit_code == 3
+    assert made["token"] not in refused.stderr
+
+
+def test_a_token_without_the_scope_read_is_told_so(world):
+    made = token(str(world.place.fleet), "create", "--scope", "operate").stdout.strip()
+    refused = ask("status", env={"FLY_GHA_URL": world.place.url, "FLY_GHA_TOKEN": made})
+    assert refused.exit_code == 3
+    assert "scope read" in refused.stderr
+
+
+def test_a_token_limited_to_a_pool_sees_no_other(world):
+    made = token(str(world.place.fleet), "create", "--pool", "gha-small").stdout.strip()
+    seen = ask("status", env={"FLY_GHA_URL": world.place.url, "FLY_GHA_TOKEN": made})
+    assert "gha-small" in seen.stdout
+    assert "gha-medium" not in seen.stdout
+
+
+def test_the_text_of_a_token_is_shown_once_and_kept_nowhere(fleet, tmp_path):
+    made = token(fleet, "create", "--name", "once").stdout.strip()
+    assert TOKEN.fullmatch(made)
+    secret = made.rpartition("_")[2]
+    for listed in (token(fleet, "list"), token(fleet, "list", "--json")):
+        assert listed.exit_code == 0
+        assert "once" in listed.stdout
+        assert secret not in listed.stdout
+    assert all(secret.encode() not in file.read_bytes() for file in tmp_path.glob("fleet.db*"))
+
+
+def test_tokens_are_listed_in_eighty_columns(fleet):
+    token(fleet, "create", "--name", "me", "--days", "90", "--scope", "read", "--scope", "operate")
+    assert max(len(line) for line in token(fleet, "list").stdout.splitlines()) <= 80
+
+
+def test_revoking_what_is_not_there_or_already_revoked_is_a_no(fleet):
+    made = json.loads(token(fleet, "create", "--json").stdout)
+    assert token(fleet, "revoke", made["id"]).exit_code == 0
+    assert token(fleet, "revoke", made["id"]).exit_code == 1
+    assert token(fleet, "revoke", "nobody").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("create", "--scope", "everything"),
+        ("create", "--days", "-1"),
+        ("create", "--days", "soon"),
+        ("create", "--days", "nan"),
+        ("create", "--days", "inf"),
+        ("revoke",),
+        ("destroy",),
+    ],
+)
+def test_a_wrong_token_command_is_bad_use(fleet, arguments):
+    done = token(fleet, *arguments)
+    assert done.exit_code == 2
+    assert done.stderr.strip()
+
+
+@pytest.mark.parametrize("command", [("create",), ("list",), ("revoke", "x")])
+def test_tokens_are_made_where_the_store_is(fleet, command):
+    done = ask("token", *command, "--config", fleet)
+    assert done.exit_code == 2
+    assert "--local" in done.stderr
+
+
+def test_a_store_that_cannot_be_opened_is_unreachable(tmp_path):
+    for number, url in enumerate(
+        (f"sqlite:///{tmp_path}/none/fleet.db", "postgresql://nobody@127.0.0.1:9/none")
+    ):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(f'[fleet]\ndatabase_url = "{url}"\n\n{SMALL}')
+        done = token(str(path), "create")
+        assert done.exit_code == 3, done.stderr
+        assert done.stderr.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (SMALL, "secrets"),
+        (f'[fleet]\nsecrets = "infisical"\n\n[infisical]\nproject_id = "p"\n\n{SMALL}', "app_id"),
+        ("[fleet\n", "TOML"),
+    ],
+)
+def test_the_publisher_refuses_a_fleet_file_it_cannot_serve(tmp_path, text, named):
+    path = tmp_path / "fleet.toml"
+    path.write_text(text)
+    done = ask("tokens", "publish", "--once", "--config", str(path))
+    assert done.exit_code == 2
+    assert named in done.stderr
+
+
+def publish(world, secrets):
+    environment = {"FLY_GHA_FLEET__SECRETS_FILE": str(secrets)}
+    return verb("tokens", "publish", "--once", "--json", "--config", str(world.place.fleet), env=environment)
+
+
+def test_a_second_pass_of_the_publisher_keeps_what_is_fresh(world):
+    done = publish(world, world.place.publisher_secrets)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["ok"] is True
+    assert {each["outcome"] for each in answer["tokens"]} == {"kept"}
+
+
+def test_a_publisher_without_its_key_says_so_and_exits_1(world, tmp_path):
+    secrets = tmp_path / "no.secrets"
+    secrets.write_text("INFISICAL_CLIENT_ID=nobody\nINFISICAL_CLIENT_SECRET=of-ours\n")
+    secrets.chmod(0o644)
+    readable = publish(world, secrets)
+    assert readable.returncode == 1
+    assert "chmod 600" in readable.stderr
+    secrets.chmod(0o600)
+    refused = publish(world, secrets)
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout) == {"ok": False, "tokens": []}
+    assert "of-ours" not in refused.stdout + refused.stderr
