@@ -169,6 +169,8 @@ class Snapshot:
         refusals: recent capacity refusals.
         missing_credentials: by upstream key (``fly`` or ``github:OWNER``), the credential that is missing.
         pace: by pool, how fast it has been lately.
+        swept: by name, when a Machine without a row or a registration without a Runner was last ended: it
+            stays in the reading until the next list.
     """
 
     now: float
@@ -188,3 +190,4 @@ class Snapshot:
     daily_budget_usd: float | None = None
     missing_credentials: Mapping[str, str] = field(default_factory=dict)
     pace: Mapping[str, Pace] = field(default_factory=dict)
+    swept: Mapping[str, float] = field(default_factory=dict)

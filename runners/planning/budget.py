@@ -11,7 +11,6 @@ from runners.model.nouns import Job
 from runners.model.reason import Reason, Why
 from runners.model.snapshot import Pool, Snapshot
 from runners.planning.buckets import create_again_at, creates_left, write_again_at, writes_left
-from runners.planning.facts import may_be_registered
 from runners.planning.plan import (
     Action,
     BindSpare,
@@ -25,17 +24,27 @@ from runners.planning.plan import (
     SweepRegistration,
     target_of,
 )
+from runners.planning.planned import retiring, sends_delete
 
 DAY = 86_400.0
 Request = Launch | StartSpare | BindSpare
 
 
-def budget(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[tuple[Action, ...], tuple[Held, ...]]:
+def budget(
+    snapshot: Snapshot, actions: tuple[Action, ...], nowhere: tuple[Held, ...] = ()
+) -> tuple[tuple[Action, ...], tuple[Held, ...]]:
     """The actions that may go out now, and what was held back.
 
     Requests spend GitHub writes before removals do: a waiting job is worth more than a tidy list.
+
+    Args:
+        snapshot: all there is to know.
+        actions: all that is to be done, launches with their places.
+        nowhere: launches that found no place; no spare takes the room that their jobs will need.
     """
     purse = _Purse(snapshot)
+    for entry in nowhere:
+        purse.wait(entry.target, entry.pool)
     requests = sorted((action for action in actions if isinstance(action, Request)), key=_urgency(snapshot))
     others = [action for action in actions if not isinstance(action, Request)]
     kept: list[Action] = []
@@ -44,6 +53,8 @@ def budget(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[tuple[Actio
         allowed = purse.request(request)
         if isinstance(allowed, Why):
             held.append(Held(target_of(request), request.pool, allowed))
+            if isinstance(request, Launch):
+                purse.wait(target_of(request), request.pool)
         else:
             kept.append(allowed)
     let_through: list[Action] = []
@@ -75,12 +86,18 @@ class _Purse:
 
     snapshot: Snapshot
     machines: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
     creates: dict[str, float] = field(default_factory=dict)
     writes: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for machine in self.snapshot.machines:
             self.machines[machine.pool] = self.machines.get(machine.pool, 0) + 1
+
+    def wait(self, target: str, pool: str) -> None:
+        """Note a launch that must wait: the room that its job will need is not for spares."""
+        if target.startswith("job/"):
+            self.waiting[pool] = self.waiting.get(pool, 0) + 1
 
     def request(self, request: Request) -> Request | Why:
         """The request as it may go out, or why it may not."""
@@ -91,14 +108,13 @@ class _Purse:
             if isinstance(choice, Why):
                 return choice
             registration = choice
-        if not isinstance(request, BindSpare):
-            refusal = self._spend(pool)
-            if refusal is not None:
-                return refusal
-        if isinstance(request, Launch):
+        refusal = None if isinstance(request, BindSpare) else self._spend(pool)
+        if refusal is None and isinstance(request, Launch):
             refusal = self._launch(pool, request)
-            if refusal is not None:
-                return refusal
+        elif refusal is None and isinstance(request, StartSpare):
+            refusal = self._fly_closed(self._app_of(request.machine))
+        if refusal is not None:
+            return refusal
         if registration == "jit":
             self._write(pool.settings.owner)
         return replace(request, registration=registration)
@@ -107,9 +123,10 @@ class _Purse:
         """Why a removal must wait, or None when it may go out."""
         if isinstance(action, (Retire, Deregister)):
             runner = next(runner for runner in self.snapshot.runners if runner.name == action.runner)
-            return self._removal(
-                runner.owner, f"runner/{runner.name}", runner.pool, may_be_registered(runner)
-            )
+            if isinstance(action, Retire):
+                runner = retiring(self.snapshot, runner, action.why)
+            costs = sends_delete(self.snapshot, runner)
+            return self._removal(runner.owner, f"runner/{runner.name}", runner.pool, costs=costs)
         if isinstance(action, SweepRegistration):
             return self._removal(action.scope.split("/")[1], f"runner/{action.name}", "", costs=True)
         if isinstance(action, Destroy):
@@ -158,7 +175,12 @@ class _Purse:
         return None if missing is None else Why(Reason.CREDENTIAL_MISSING, f"{missing} is missing")
 
     def _launch(self, pool: Pool, launch: Launch) -> Why | None:
-        in_pool = self.machines.get(pool.name, 0)
+        closed = self._fly_closed(launch.app)
+        if closed is not None:
+            return closed
+        if launch.job_id is None and self._room_is_awaited():
+            return Why(Reason.DEMAND, "the room is left to jobs that wait for it")
+        in_pool = self._count(pool)
         if in_pool >= pool.settings.max_machines:
             detail = f"{in_pool} of {pool.settings.max_machines} Machines of pool {pool.name} are in use"
             return Why(Reason.POOL_AT_MAX, detail)
@@ -168,9 +190,6 @@ class _Purse:
                 Reason.FLEET_AT_MAX,
                 f"{in_fleet} of {self.snapshot.max_machines} Machines of the fleet are in use",
             )
-        blocked = self._blocked(f"fly:{launch.app}")
-        if blocked is not None:
-            return Why(Reason.FLY_BREAKER_OPEN, f"Fly is not asked for app {launch.app} now", blocked)
         tokens = self.creates.setdefault(launch.app, creates_left(self.snapshot, launch.app))
         if tokens < 1.0:
             rate = self.snapshot.limits.creates_per_second
@@ -180,7 +199,18 @@ class _Purse:
         self.machines[pool.name] = in_pool + 1
         return None
 
-    def _removal(self, owner: str, target: str, pool: str, costs: bool) -> Held | None:
+    def _room_is_awaited(self) -> bool:
+        """Whether waiting jobs of any pool will need all the room that is left in the fleet."""
+        awaited = sum(
+            max(0, min(self.waiting.get(pool.name, 0), pool.settings.max_machines - self._count(pool)))
+            for pool in self.snapshot.pools
+        )
+        return awaited > 0 and self.snapshot.max_machines - sum(self.machines.values()) <= awaited
+
+    def _count(self, pool: Pool) -> int:
+        return self.machines.get(pool.name, 0)
+
+    def _removal(self, owner: str, target: str, pool: str, *, costs: bool) -> Held | None:
         if not costs:
             return None
         blocked = self._blocked(f"github:{owner}")
@@ -199,12 +229,17 @@ class _Purse:
         return None
 
     def _fly_open(self, app: str, target: str, pool: str) -> Held | None:
+        closed = self._fly_closed(app)
+        return None if closed is None else Held(target, pool, closed)
+
+    def _fly_closed(self, app: str) -> Why | None:
         blocked = self._blocked(f"fly:{app}")
         if blocked is None:
             return None
-        return Held(
-            target, pool, Why(Reason.FLY_BREAKER_OPEN, f"Fly is not asked for app {app} now", blocked)
-        )
+        return Why(Reason.FLY_BREAKER_OPEN, f"Fly is not asked for app {app} now", blocked)
+
+    def _app_of(self, machine: str) -> str:
+        return next(row.app for row in self.snapshot.machines if row.name == machine)
 
     def _blocked(self, key: str) -> float | None:
         until = self.snapshot.limits.blocked_until.get(key, 0.0)

@@ -38,8 +38,9 @@ def explain(snapshot: Snapshot, plan: Plan) -> Mapping[int, Why]:
 def _of_demand(
     books: Tally, position: int, job: Job, held: Mapping[str, Why], asked: Mapping[int, Why]
 ) -> Why:
-    if position < len(books.supply):
-        return _of_supply(books.supply[position])
+    answering = (*books.supply, *books.unnamed)
+    if position < len(answering):
+        return _of_supply(answering[position])
     if job.id in asked:
         return Why(Reason.SUPPLY_ON_ITS_WAY, "a Machine is being requested for it now")
     return held.get(f"job/{job.id}", Why(Reason.NOT_PLANNED_YET, "the next pass of the planner decides"))
@@ -48,6 +49,9 @@ def _of_demand(
 def _of_supply(runner: Runner) -> Why:
     if runner.state is RunnerState.IDLE:
         return Why(Reason.RUNNER_IDLE, f"runner {runner.name} is online; GitHub has not assigned the job yet")
+    if runner.state is RunnerState.BUSY:
+        detail = f"runner {runner.name} has taken a job, maybe this one: GitHub has not said yet"
+        return Why(Reason.SUPPLY_ON_ITS_WAY, detail)
     return Why(Reason.SUPPLY_ON_ITS_WAY, f"runner {runner.name} is {runner.state}")
 
 

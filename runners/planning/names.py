@@ -5,6 +5,7 @@ Fly allows lower-case letters, digits and dashes (under 63); GitHub allows 64 ch
 """
 
 import re
+from collections.abc import Iterable
 
 ID_LENGTH = 10
 _RUNNER = re.compile(rf"^([a-z0-9-]+-[a-z0-9]{{{ID_LENGTH}}})-(\d+)$")
@@ -25,6 +26,16 @@ def runner_name(machine: str, count: int) -> str:
 def is_fleet_name(name: str) -> bool:
     """Whether a registration's name has the form of a Runner's name."""
     return _RUNNER.match(name) is not None
+
+
+def is_runner_of(fleet: str, pools: Iterable[str], name: str) -> bool:
+    """Whether a registration's name is one that this fleet gives in one of these pools.
+
+    The pools matter: ``ci-2-web-…`` begins like a Runner of fleet ``ci`` and belongs to fleet ``ci-2``.
+    """
+    match = _RUNNER.match(name)
+    stem = match.group(1)[:-ID_LENGTH] if match else ""
+    return any(stem == machine_name(fleet, pool, "") for pool in pools)
 
 
 def machine_of(runner: str) -> str:

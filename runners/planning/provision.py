@@ -10,11 +10,11 @@ from runners.model.reason import Reason, Why
 from runners.model.snapshot import Snapshot
 from runners.model.states import MachineState
 from runners.planning.plan import Action, BindSpare, Held, Launch, StartSpare
-from runners.planning.tally import Tally
+from runners.planning.tally import Tally, can_start
 
 
 def provision(
-    snapshot: Snapshot, tallies: tuple[Tally, ...], ending: frozenset[str]
+    snapshot: Snapshot, tallies: tuple[Tally, ...], ending: frozenset[str], *, warm: bool
 ) -> tuple[tuple[Action, ...], tuple[Held, ...]]:
     """Requests, not yet placed or paid for, and the jobs of pools that may take no work.
 
@@ -22,6 +22,7 @@ def provision(
         snapshot: all there is to know.
         tallies: the pools' books.
         ending: Machines that earlier steps end; they are no spares.
+        warm: also ask for spares; once all demand has been planned.
     """
     actions: list[Action] = []
     held: list[Held] = []
@@ -30,9 +31,9 @@ def provision(
         if closed is not None:
             held.extend(Held(f"job/{job.id}", books.pool.name, closed) for job in books.missing)
             continue
-        actions.extend(_for_demand(books, ending))
+        actions.extend(_for_demand(snapshot, books, ending))
     for books in tallies:
-        if _closed(snapshot, books) is None:
+        if warm and _closed(snapshot, books) is None:
             actions.extend(_for_warmth(books, ending))
     return tuple(actions), tuple(held)
 
@@ -45,9 +46,13 @@ def _closed(snapshot: Snapshot, books: Tally) -> Why | None:
     return None
 
 
-def _for_demand(books: Tally, ending: frozenset[str]) -> Iterator[Action]:
+def _for_demand(snapshot: Snapshot, books: Tally, ending: frozenset[str]) -> Iterator[Action]:
     ready = [machine for machine in books.ready_spares if machine.name not in ending]
-    stopped = [machine for machine in books.stopped_spares if machine.name not in ending]
+    stopped = [
+        machine
+        for machine in books.stopped_spares
+        if machine.name not in ending and can_start(snapshot, machine)
+    ]
     why = Why(Reason.DEMAND, f"{len(books.demand)} queued, {len(books.supply)} on their way")
     pool = books.pool.name
     for job in books.missing:
@@ -74,21 +79,19 @@ def _launch(books: Tally, why: Why, job: Job) -> Launch:
 
 
 def _for_warmth(books: Tally, ending: frozenset[str]) -> Iterator[Action]:
-    """Spares after demand has taken its share; spares are Machine rows without a Runner and mint nothing."""
+    """Spares: Machine rows without a Runner, which mint nothing; none while a job of the pool waits."""
+    if books.missing:
+        return
     settings = books.pool.settings
     ready = [machine for machine in books.ready_spares if machine.name not in ending]
     stopped = [machine for machine in books.stopped_spares if machine.name not in ending]
-    taken_ready = min(len(ready), len(books.missing))
-    taken_stopped = min(len(stopped), len(books.missing) - taken_ready)
     on_their_way = [
         machine
         for machine in books.machines
         if machine.state is MachineState.CREATING and machine.boot is None
     ]
-    missing_ready = settings.ready - (len(ready) - taken_ready)
-    missing_stopped = settings.stopped - (len(stopped) - taken_stopped) - len(on_their_way)
     why = Why(Reason.SPARE_WANTED, f"{settings.ready} ready and {settings.stopped} stopped spares are wanted")
-    for _ in range(max(0, missing_ready)):
+    for _ in range(settings.ready - len(ready)):
         yield Launch(books.pool.name, settings.class_name, why)
-    for _ in range(max(0, missing_stopped)):
+    for _ in range(settings.stopped - len(stopped) - len(on_their_way)):
         yield Launch(books.pool.name, settings.class_name, why, start=False)

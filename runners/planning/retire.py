@@ -28,7 +28,9 @@ def retire(snapshot: Snapshot, tallies: tuple[Tally, ...]) -> tuple[Action, ...]
         else:
             why = _overdue(snapshot, runner, machine)
             if why is not None:
-                actions.append(Retire(runner.name, why))
+                # A busy one past its lifetime comes back by 422 each time: not more often than a DELETE may.
+                if runner.state is not RunnerState.BUSY or _delete_due(snapshot, runner, machine):
+                    actions.append(Retire(runner.name, why))
                 if machine is not None and why.reason in _FAULTY:
                     actions.extend(_destroy_unless_sent(snapshot, machine, why))
     retired = {action.runner for action in actions if isinstance(action, Retire)}
@@ -90,10 +92,7 @@ def _continue(snapshot: Snapshot, runner: Runner, machine: Machine | None) -> It
     timing, now = snapshot.timing, snapshot.now
     why = Why(runner.reason or Reason.SURPLUS, "retiring")
     needs_delete = may_be_registered(runner) and (runner.finished_at is None or _lingers(snapshot, runner))
-    # After a Machine died under its job, GitHub says busy until the job's lock expires: ask less often.
-    again = timing.finish_grace if machine is None and runner.busy_at is not None else timing.delete_again
-    due = now - (runner.delete_sent_at or 0.0) > again
-    if needs_delete and due and not mint_is_out(runner, snapshot):
+    if needs_delete and _delete_due(snapshot, runner, machine) and not mint_is_out(runner, snapshot):
         yield Deregister(runner.name, why)
     if machine is None or runner.claimed_at is None or needs_delete:
         return
@@ -105,6 +104,13 @@ def _continue(snapshot: Snapshot, runner: Runner, machine: Machine | None) -> It
             "its job completed" if finished else "its registration's removal"
         )
         yield from _destroy_unless_sent(snapshot, machine, Why(Reason.DID_NOT_EXIT, detail))
+
+
+def _delete_due(snapshot: Snapshot, runner: Runner, machine: Machine | None) -> bool:
+    # After a Machine died under its job, GitHub says busy until the job's lock expires: ask less often.
+    timing = snapshot.timing
+    again = timing.finish_grace if machine is None and runner.busy_at is not None else timing.delete_again
+    return snapshot.now - (runner.delete_sent_at or 0.0) > again
 
 
 def _lingers(snapshot: Snapshot, runner: Runner) -> bool:
@@ -191,6 +197,9 @@ def _spare_overdue(snapshot: Snapshot, books: Tally, machine: Machine) -> Why | 
         return Why(Reason.POOL_DRAINED, "the pool takes no new work")
     if machine.image != snapshot.image or machine.machine_class != books.pool.settings.class_name:
         return Why(Reason.SPARE_OUTDATED, "its image or class is no longer the pool's")
+    refused = machine.state is MachineState.STOPPED and machine.reason is Reason.LAUNCH_NO_CAPACITY
+    if refused and boot is not None:
+        return Why(Reason.LAUNCH_NO_CAPACITY, "its host has no room to start it; another takes its place")
     if snapshot.now - machine.requested_at > timing.spare_max_age:
         return Why(Reason.TOO_OLD, f"a spare older than {timing.spare_max_age:g} s")
     booting = machine.state is MachineState.STARTING and boot is not None

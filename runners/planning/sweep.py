@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from runners.model.nouns import Machine
 from runners.model.reason import Reason, Why
-from runners.model.snapshot import MachineReading, RunnerReading, SeenMachine, Snapshot
+from runners.model.snapshot import MachineReading, RunnerReading, Snapshot
 from runners.model.states import JobState, MachineState, RunnerState
-from runners.planning.names import is_fleet_name, machine_of
+from runners.planning.names import is_fleet_name, is_runner_of, machine_of
 from runners.planning.plan import Action, Destroy, Retire, SweepMachine, SweepRegistration
 from runners.planning.tally import holds_machine
 
@@ -32,20 +32,44 @@ def sweep(snapshot: Snapshot) -> tuple[Action, ...]:
     return tuple(actions)
 
 
-def _machines_without_row(snapshot: Snapshot, app: str, reading: MachineReading) -> Iterator[Action]:
-    rows = {machine.name for machine in snapshot.machines}
-    working = {
+def working(snapshot: Snapshot) -> frozenset[str]:
+    """Machines that run a job, by their Runner or by a job that names it: max_lifetime alone ends them.
+
+    A job that was lost has no Machine, and one older than max_lifetime protects none.
+    """
+    oldest = snapshot.now - snapshot.timing.max_lifetime
+    by_runner = {
+        runner.machine_name
+        for runner in snapshot.runners
+        if runner.state is RunnerState.BUSY and (runner.claimed_at or runner.requested_at) >= oldest
+    }
+    by_job = {
         machine_of(job.runner_name)
         for job in snapshot.jobs
         if job.state is JobState.IN_PROGRESS
+        and job.lost is None
         and job.runner_name is not None
         and is_fleet_name(job.runner_name)
+        and (job.in_progress_at or job.accepted_at) >= oldest
     }
+    return frozenset(by_runner | by_job)
+
+
+def has_ended(snapshot: Snapshot, name: str) -> bool:
+    """Whether Fly shows this Machine of ours as one whose main process has ended."""
+    row = next((machine for machine in snapshot.machines if machine.name == name), None)
+    return row is not None and _ended_state(snapshot, row) is not None
+
+
+def _machines_without_row(snapshot: Snapshot, app: str, reading: MachineReading) -> Iterator[Action]:
+    rows = {machine.name for machine in snapshot.machines}
+    running = working(snapshot)
     for seen in reading.machines.values():
         # An unreachable host may hide the owner tag, and a running job vetoes every kill.
-        if not (seen.ours and seen.host_ok) or seen.name in rows or seen.name in working:
+        if not (seen.ours and seen.host_ok) or seen.name in rows or seen.name in running:
             continue
-        if _confirmed(snapshot, reading.at, seen.first_seen_at):
+        again = snapshot.timing.destroy_again
+        if _confirmed(snapshot, reading.at, seen.first_seen_at) and not _swept(snapshot, seen.name, again):
             why = Why(
                 Reason.MACHINE_WITHOUT_ROW, f"Machine {seen.fly_id} carries our owner tag but has no row"
             )
@@ -54,12 +78,12 @@ def _machines_without_row(snapshot: Snapshot, app: str, reading: MachineReading)
 
 def _registrations_without_runner(snapshot: Snapshot, scope: str, reading: RunnerReading) -> Iterator[Action]:
     rows = {runner.name for runner in snapshot.runners}
-    prefix = f"{snapshot.fleet_name}-"
+    pools = [pool.name for pool in snapshot.pools]
     for seen in reading.runners.values():
-        ours = seen.name.startswith(prefix) and is_fleet_name(seen.name)
-        if not ours or seen.busy or seen.name in rows:
+        if not is_runner_of(snapshot.fleet_name, pools, seen.name) or seen.busy or seen.name in rows:
             continue
-        if _confirmed(snapshot, reading.at, seen.first_seen_at):
+        again = snapshot.timing.delete_again
+        if _confirmed(snapshot, reading.at, seen.first_seen_at) and not _swept(snapshot, seen.name, again):
             why = Why(Reason.REGISTRATION_WITHOUT_RUNNER, f"registration {seen.github_id} has no Runner")
             yield SweepRegistration(scope, seen.github_id, seen.name, why)
 
@@ -68,9 +92,7 @@ def _rows_without_either(snapshot: Snapshot) -> Iterator[Action]:
     """Machines that ended without being destroyed, whose destroy was lost, or that no live Runner needs."""
     held = {runner.machine_name for runner in snapshot.runners if holds_machine(runner)}
     for machine in snapshot.machines:
-        reading = snapshot.fly.get(machine.app)
-        seen = None if reading is None else reading.machines.get(machine.name)
-        why = _row_overdue(machine, seen, held)
+        why = _row_overdue(snapshot, machine, held)
         if (
             why is not None
             and snapshot.now - (machine.destroy_sent_at or 0.0) > snapshot.timing.destroy_again
@@ -78,16 +100,30 @@ def _rows_without_either(snapshot: Snapshot) -> Iterator[Action]:
             yield Destroy(machine.name, why)
 
 
-def _row_overdue(machine: Machine, seen: SeenMachine | None, held: set[str]) -> Why | None:
+def _row_overdue(snapshot: Snapshot, machine: Machine, held: set[str]) -> Why | None:
     if machine.destroy_sent_at is not None:
         return Why(machine.reason or Reason.SURPLUS, "its destroy has not shown effect")
     if machine.state is MachineState.BOUND and machine.name not in held:
         return Why(Reason.ROW_WITHOUT_EITHER, "it received a registration and no Runner of it is left")
-    boot = machine.boot
-    ran = boot is not None and (boot.started_at is not None or boot.ready_at is not None)
-    if seen is not None and ran and seen.state in _ENDED_STATES and machine.state is not MachineState.STOPPED:
-        return Why(Reason.ROW_WITHOUT_EITHER, f"its main process ended and Fly keeps it {seen.state}")
+    ended = _ended_state(snapshot, machine)
+    if ended is not None:
+        return Why(Reason.ROW_WITHOUT_EITHER, f"its main process ended and Fly keeps it {ended}")
     return None
+
+
+def _ended_state(snapshot: Snapshot, machine: Machine) -> str | None:
+    """Fly's word for a Machine that ran and no longer does.
+
+    The list must have been asked for well after the boot: an earlier one shows a started spare as stopped.
+    """
+    reading = snapshot.fly.get(machine.app)
+    seen = None if reading is None else reading.machines.get(machine.name)
+    boot = machine.boot
+    if reading is None or seen is None or boot is None or machine.state is MachineState.STOPPED:
+        return None
+    ran_at = max(boot.started_at or 0.0, boot.ready_at or 0.0)
+    ended = seen.host_ok and seen.state in _ENDED_STATES and ran_at > 0.0
+    return seen.state if ended and _confirmed(snapshot, reading.at, ran_at) else None
 
 
 def _rows_without_pool(snapshot: Snapshot) -> Iterator[Action]:
@@ -101,6 +137,11 @@ def _rows_without_pool(snapshot: Snapshot) -> Iterator[Action]:
     for machine in snapshot.machines:
         if machine.pool not in pools and machine.name not in held and machine.destroy_sent_at is None:
             yield Destroy(machine.name, why)
+
+
+def _swept(snapshot: Snapshot, name: str, again: float) -> bool:
+    """Whether it was ended just now: it stays in the reading until the next list."""
+    return snapshot.now - snapshot.swept.get(name, 0.0) <= again
 
 
 def _confirmed(snapshot: Snapshot, read_at: float, first_seen_at: float) -> bool:
