@@ -23,14 +23,19 @@ from runners.cli.demo.worlds import Worlds
 
 SCALE = 20.0
 SEED = 11
-LOOK_S = 0.1
+LOOK_S = 0.25
 READY_S = 30.0
 DIES_S = 40.0
 SETTLES_S = 60.0
 TAIL_LINES = 40
 DYING = Path(__file__).with_name("dying_dispatcher.py")
 # A process does not start twenty times faster because the world runs so: its absence is not scaled.
-ENVIRONMENT = {"FLY_GHA_TIMING__CLAIM_GRACE": "60", "FLY_GHA_TIMING__ONLINE_DEADLINE": "20"}
+ENVIRONMENT = {
+    "FLY_GHA_TIMING__CLAIM_GRACE": "60",
+    "FLY_GHA_TIMING__ONLINE_DEADLINE": "20",
+    # What is waited for longest in every burst.
+    "FLY_GHA_TIMING__BOOT_DEADLINE": "7",
+}
 # One installation token for the organization, one registration token for its scope.
 PUBLISHED_TOKENS = 2
 WRITTEN = ("secret_created", "secret_written")
@@ -160,7 +165,8 @@ class Life:
     mark: Path
 
     async def ready(self) -> None:
-        """Wait until it has its credentials and has planned once."""
+        """Wait until the tokens are published, and it has its credentials and has planned once."""
+        await _published(self.world.processes, self.world.worlds)
         async with asyncio.timeout(READY_S), httpx.AsyncClient(trust_env=False) as http:
             while True:
                 self.world._check_alive()
@@ -184,7 +190,7 @@ class Life:
 
 @contextlib.asynccontextmanager
 async def crash_world(folder: Path) -> AsyncIterator[CrashWorld]:
-    """Simulators and publisher up, tokens published, no dispatcher yet."""
+    """Simulators up, the publisher on its way, no dispatcher yet."""
     place = prepare(folder, seed=SEED, scale=SCALE)
     async with Processes(place) as processes:
         await processes.start_simulators()
@@ -193,7 +199,6 @@ async def crash_world(folder: Path) -> AsyncIterator[CrashWorld]:
             publisher = {**ENVIRONMENT, "FLY_GHA_FLEET__SECRETS_FILE": str(place.publisher_secrets)}
             arguments = ["-m", "runners.cli", "tokens", "publish", "--config", str(place.fleet)]
             await processes._start("publisher", arguments, publisher)
-            await _published(processes, worlds)
             yield CrashWorld(place, processes, worlds)
         finally:
             await worlds.close()

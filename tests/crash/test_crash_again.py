@@ -2,8 +2,8 @@
 
 from crash_world import crash_world
 
-LIVES = 4
-STEPS_PER_LIFE = 8
+LIVES = 3
+STEPS_PER_LIFE = 9
 # When in a life the deadly commit comes, and how many microseconds into it: begun, written, synced, done.
 COMMITS = ((30, 0), (25, 150), (35, 400))
 
