@@ -6,8 +6,11 @@ until a test moves it, and no loop runs until a test runs its pass.
 
 import asyncio
 import contextlib
+import functools
 import json
+import pathlib
 import re
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -24,7 +27,7 @@ from runners.control.runner_list import runner_list_pass
 from runners.fleet import Fleet, Seams
 from runners.model.settings import Settings
 from runners.store import events, jobs, machines, runners
-from runners.store.engine import open_store
+from runners.store.engine import InlineStore, open_store
 from simulator.fly import FlySim
 from simulator.fly import face as fly_face
 from simulator.fly.body import BodyExit
@@ -229,6 +232,14 @@ class Agent:
             await self.hook("started", run_id=job.run.id, job=job.name)
         return job
 
+    def wait(self, seconds):
+        """Let time pass while the listener keeps asking (without being given a job)."""
+        while seconds > 0:
+            step = min(seconds, 60.0)
+            self.world.pass_time(step)
+            self.world.github.sessions._seen(self.session.id)
+            seconds -= step
+
     async def finish(self, job, conclusion="success"):
         """End the job and the Machine, as an ephemeral runner does."""
         steps = [conclusion] * len(job.order.steps)
@@ -271,6 +282,7 @@ class FleetWorld:
         self.environ = self.credentials() if environ is None else environ
         self.settings = settings_for(folder, **changes)
         self.steps = []
+        self.opened = False
         self.fleet = self.make_fleet(holder)
         self.http = self.connect()
         self.courier = Courier(self.github.webhooks, self.clock, Bell(), self.http)
@@ -316,7 +328,9 @@ class FleetWorld:
 
     async def open(self):
         """What Fleet.start does, without its loops."""
-        await self.fleet._store.migrate()
+        if not self.opened:
+            (self.folder / "fleet.db").write_bytes(migrated())
+        self.opened = True
         await self.fleet._loop("credentials").once()
 
     async def close(self):
@@ -443,6 +457,18 @@ async def open_world(folder, **changes) -> AsyncIterator[FleetWorld]:
         yield world
     finally:
         await world.close()
+
+
+@functools.cache
+def migrated():
+    """A database file with the newest tables and no rows: migrating anew takes longer than many a test."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = InlineStore(f"{folder}/fleet.db")
+        for coroutine in (store.migrate(), store.close()):
+            # An InlineStore awaits nothing, so each ends at its first step.
+            with contextlib.suppress(StopIteration):
+                coroutine.send(None)
+        return pathlib.Path(folder, "fleet.db").read_bytes()
 
 
 async def met(condition, patience=PATIENCE):

@@ -55,12 +55,12 @@ def _commit(conn: Connection, world: World, snapshot: Snapshot, plan: Plan) -> C
     destroy: list[tuple[Machine, Why]] = []
     for action in plan.actions:
         match action:
-            case Retire(name, why):
+            case Retire(name, why) if _stands(conn, snapshot, name):
                 deregister.extend(_retire(conn, snapshot, name, why, now))
             case Deregister(name, _):
                 deregister.extend(_send_delete(conn, snapshot, name, now))
             case Destroy(name, why):
-                destroy.extend(_destroy(conn, name, why, now))
+                destroy.extend(_destroy(conn, snapshot, name, why, now))
             case Defer(job_id, until, why):
                 _defer(conn, job_id, until, why, now)
             case _:
@@ -88,13 +88,23 @@ def _start(world: World, plan: Plan, committed: Committed) -> None:
 def _start_sweep(world: World, action: Action) -> None:
     match action:
         case SweepMachine(app, fly_id, name, why):
+            world.swept[name] = world.clock.now()
             world.effects.start(f"sweep {name}", retire.sweep_machine(world, app, fly_id, name, why))
         case SweepRegistration(scope, github_id, name, why):
+            world.swept[name] = world.clock.now()
             world.effects.start(
                 f"sweep {name}", retire.sweep_registration(world, scope, github_id, name, why)
             )
         case _:
             return
+
+
+def _stands(conn: Connection, snapshot: Snapshot, name: str) -> bool:
+    """Whether a Runner is still in the state that the plan saw: a job may have come to it, or its claim."""
+    runner = runners.get(conn, name)
+    return runner is not None and any(
+        seen.name == name and seen.state is runner.state for seen in snapshot.runners
+    )
 
 
 def _retire(conn: Connection, snapshot: Snapshot, name: str, why: Why, now: float) -> tuple[Runner, ...]:
@@ -124,9 +134,19 @@ def _send_delete(conn: Connection, snapshot: Snapshot, name: str, now: float) ->
     return (runner,)
 
 
-def _destroy(conn: Connection, name: str, why: Why, now: float) -> tuple[tuple[Machine, Why], ...]:
+def _destroy(
+    conn: Connection, snapshot: Snapshot, name: str, why: Why, now: float
+) -> tuple[tuple[Machine, Why], ...]:
     machine = machines.get(conn, name)
-    if machine is None or machine.gone_at is not None:
+    seen = next((each for each in snapshot.machines if each.name == name), None)
+    if machine is None or seen is None or machine.state is not seen.state:
+        return ()
+    busy = {runner.name for runner in snapshot.runners if runner.state is RunnerState.BUSY}
+    if any(
+        runner.state is RunnerState.BUSY and runner.name not in busy
+        for runner in runners.by_machine(conn, name)
+    ):
+        # It took a job since the Snapshot: what runs a job is not killed on an older view.
         return ()
     machines.update(conn, name, destroy_sent_at=now, reason=why.reason)
     return ((machine, why),)

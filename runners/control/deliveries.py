@@ -24,15 +24,32 @@ async def delivery_pass(world: World, intake: DeliveryIntake) -> float | None:
     stored = await world.store.run(lambda conn: deliveries.cursor(conn, CURSOR))
     since = began - FIRST_REACH_S if stored is None else float(stored) - OVERLAP_S
     attempts = await _attempts(world, since)
-    arrived = {attempt.guid for attempt in attempts if attempt.arrived}
-    for guid, attempt in {a.guid: a for a in attempts if a.event == "workflow_job"}.items():
-        if guid in arrived or await world.store.run(lambda conn, guid=guid: deliveries.known(conn, guid)):  # type: ignore[misc]
+    failure: Exception | None = None
+    for attempt in _never_arrived(attempts):
+        if await world.store.run(lambda conn, guid=attempt.guid: deliveries.known(conn, guid)):  # type: ignore[misc]
             continue
-        async with world.pace():
-            payload = await world.github.delivery(attempt.id)
-        await intake(guid, attempt.event, payload)
+        try:
+            async with world.pace():
+                payload = await world.github.delivery(attempt.id)
+            await intake(attempt.guid, attempt.event, payload)
+        except Exception as error:  # noqa: BLE001 - one delivery's failure must not hide the others
+            failure = failure or error
+    if failure is not None:
+        # The cursor stays, so the next pass tries it again; what was taken is known by its GUID.
+        raise failure
     await world.store.run(lambda conn: deliveries.set_cursor(conn, CURSOR, repr(began)))
     return None
+
+
+def _never_arrived(attempts: list[DeliveryRef]) -> list[DeliveryRef]:
+    """The last attempt of each delivery that was never taken, the newest first.
+
+    After an outage a job's ``completed`` then comes before its ``queued``, and nothing boots for it.
+    """
+    arrived = {attempt.guid for attempt in attempts if attempt.arrived}
+    latest = {each.guid: each for each in attempts if each.event == "workflow_job"}
+    missed = [attempt for guid, attempt in latest.items() if guid not in arrived]
+    return sorted(missed, key=lambda attempt: (attempt.delivered_at, attempt.id), reverse=True)
 
 
 async def _attempts(world: World, since: float) -> list[DeliveryRef]:

@@ -93,17 +93,25 @@ async def _launch_failed(world: World, order: Order, error: UpstreamError | Cred
         await world.store.run(lambda conn: _note(conn, machine, why, "lost", world.clock.now()))
         return
     why = _why_not_launched(error)
+    _avoid(world, order, error, why)
+    await world.store.run(lambda conn: _not_launched(conn, order, why, world.clock.now()))
+    world.changed()
+    if runner is not None:
+        world.wake_planner()
+
+
+def _avoid(world: World, order: Order, error: UpstreamError | CredentialMissing, why: Why) -> None:
+    """Remember where not to ask for a while."""
+    machine = order.machine
     if why.reason is Reason.LAUNCH_NO_CAPACITY:
-        world.refused(machine.region, machine.machine_class, Why(Reason.NO_CAPACITY, why.detail))
+        # A start without room found one full host, not a full region: a create may go there at once.
+        if order.create:
+            world.refused(machine.region, machine.machine_class, Why(Reason.NO_CAPACITY, why.detail))
     elif not isinstance(error, UpstreamError) or error.error_class is not ErrorClass.TRY_LATER:
         # Refused for good: another region would refuse it too, so none is asked for a while.
         pool = world.settings.pool(machine.pool)
         for region in pool.regions if pool is not None else (machine.region,):
             world.refused(region, machine.machine_class, why)
-    await world.store.run(lambda conn: _not_launched(conn, order, why, world.clock.now()))
-    world.changed()
-    if runner is not None:
-        world.wake_planner()
 
 
 def _why_not_launched(error: UpstreamError | CredentialMissing) -> Why:

@@ -26,7 +26,7 @@ from runners.planning.facts import (
     RunnerMoved,
     learn,
 )
-from runners.store import events, jobs, machines, pools, runners
+from runners.store import events, jobs, machines, pools, runners, sealed
 
 ACTOR = "observer"
 # Facts bring out further facts: a Machine gone, then its Runner retiring, then gone.
@@ -93,7 +93,16 @@ async def _snapshot(world: World) -> Snapshot:
         daily_budget_usd=settings.fleet.daily_budget_usd,
         missing_credentials=world.missing_credentials(),
         pace=books.pace,
+        swept=_swept_lately(world, now),
     )
+
+
+def _swept_lately(world: World, now: float) -> dict[str, float]:
+    """What was swept within the time that matters; the rest is forgotten."""
+    timing = world.settings.timing
+    memory = max(timing.destroy_again, timing.delete_again)
+    world.swept = {name: at for name, at in world.swept.items() if now - at <= memory}
+    return dict(world.swept)
 
 
 def _read(conn: Connection, world: World, now: float) -> _Rows:
@@ -195,6 +204,9 @@ def _move_runner(conn: Connection, fact: RunnerMoved, at: float) -> None:
     fields: dict[str, Any] = {stamp[fact.to]: at} if fact.to in stamp else {}
     if fact.to is RunnerState.RETIRING and fact.why.reason is Reason.JOB_COMPLETED:
         fields["finished_at"] = at
-    runners.move(
+    moved = runners.move(
         conn, fact.name, fact.to, at=at, actor=ACTOR, reason=fact.why.reason, detail=fact.why.detail, **fields
     )
+    if moved and fact.to in (RunnerState.RETIRING, RunnerState.GONE):
+        # Usually the acknowledgement has removed it; what nobody acknowledged goes with its Runner.
+        sealed.delete(conn, fact.name)

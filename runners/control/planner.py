@@ -29,11 +29,14 @@ async def planner_pass(world: World, *, touch: bool = True) -> float | None:
         when something that was held back may be tried again, Unix seconds.
     """
     now, period = world.clock.now(), world.settings.timing.planner_period
-    held = await world.store.run(lambda conn: lease.acquire(conn, world.holder, now, period * LEASE_PERIODS))
+    # Whoever only observes must not keep the lease from a dispatcher that would act.
+    held = touch and await world.store.run(
+        lambda conn: lease.acquire(conn, world.holder, now, period * LEASE_PERIODS)
+    )
     snapshot = await observe(world)
     decided = plan(snapshot)
     world.view = View(snapshot, decided, explain(snapshot, decided), forecast(snapshot, decided))
-    if touch and held:
+    if held:
         await apply(world, snapshot, decided)
         await _note_held(world, decided)
         world.planned_jobs = frozenset(job.id for job in snapshot.jobs)
@@ -44,7 +47,7 @@ async def planner_pass(world: World, *, touch: bool = True) -> float | None:
             held=len(decided.held),
             jobs=len(snapshot.jobs),
             machines=len(snapshot.machines),
-            applied=touch and held,
+            applied=held,
         )
     world.changed()
     return decided.wake_at

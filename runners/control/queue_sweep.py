@@ -22,7 +22,9 @@ async def queue_sweep_pass(world: World, intake: ReadingIntake) -> float | None:
     recent = await world.store.run(lambda conn: jobs.recent_repositories(conn, now - memory))
     world.sweeps += 1
     failure: Exception | None = None
-    for repository in sorted({*recent, *_named(world)}):
+    # GitHub's names differ by more than case; the spelling of its own webhooks is the one our rows have.
+    spelt = {name.lower(): name for name in (*sorted(_named(world)), *recent)}
+    for repository in sorted(spelt.values()):
         if not _affordable(world.quota(repository.partition("/")[0]), world.sweeps):
             continue
         try:
@@ -61,7 +63,8 @@ async def _sweep(world: World, intake: ReadingIntake, repository: str) -> None:
     for job in await _unheard(world, repository, seen):
         read_at = world.clock.now()
         async with world.pace():
-            fact_or_none: JobFact | None = await world.github.job(repository, job.id)
+            # A job's own answer does not tell whether its repository is private; what we took it for stands.
+            fact_or_none: JobFact | None = await world.github.job(repository, job.id, private=job.private)
         if fact_or_none is not None:
             await intake(fact_or_none, read_at)
 

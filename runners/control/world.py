@@ -63,6 +63,7 @@ class World:
         refusals: recent launch refusals, newest last.
         mint_refused_until: by pool, when a refused mint is tried again.
         sweeps: how many queue sweeps there were.
+        swept: by name, when what had lost its partner was last ended; see Snapshot.
         planned_jobs: open jobs that an earlier pass has seen: only a request in a job's first pass
             measures the latency that this fleet adds.
         held_jobs: open jobs that are held back, with the Reason that the last event about it gave.
@@ -93,6 +94,7 @@ class World:
     refusals: list[Refusal] = field(default_factory=list)
     mint_refused_until: dict[str, float] = field(default_factory=dict)
     sweeps: int = 0
+    swept: dict[str, float] = field(default_factory=dict)
     planned_jobs: frozenset[int] = frozenset()
     held_jobs: dict[int, Reason] = field(default_factory=dict)
     view: View | None = None
