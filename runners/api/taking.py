@@ -186,6 +186,9 @@ def _fields_of_state(fact: JobFact, now: float, *, since: float) -> dict[str, An
         started_at = _bounded(fact.started_at, since, now)
         return {"runner_name": fact.runner_name, "in_progress_at": started_at}
     ended = {"conclusion": fact.conclusion, "completed_at": _bounded(fact.completed_at, since, now)}
+    if fact.conclusion == "success":
+        # Its Machine's end looked like a loss (Fly no longer told the exit code); GitHub knows better.
+        ended["lost"] = None
     # A completed fact that names nobody (cancelled while queued) forgets nobody.
     return ended | ({} if fact.runner_name is None else {"runner_name": fact.runner_name})
 

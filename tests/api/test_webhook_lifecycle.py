@@ -12,7 +12,7 @@ from runners.api.intake import Delivery
 from runners.github.payload import read_workflow_job
 from runners.model.reason import Reason
 from runners.model.states import JobState, RunnerState
-from runners.store import pools
+from runners.store import jobs, pools
 
 RECORDED = sorted((Path(__file__).parents[1] / "data/webhooks/workflow_job").glob("*.json"))
 OURS = {"runner_name": "r-1", "runner_id": 5}
@@ -279,3 +279,12 @@ async def test_a_crash_between_nothing_and_everything_leaves_nothing_half_done(w
     assert await world.events() == before
     monkeypatch.undo()
     assert (await world.deliver(WAY["in_progress"])).json()["state"] == "in_progress"
+
+
+@pytest.mark.parametrize(("conclusion", "lost"), [("success", None), ("failure", Reason.MACHINE_LOST)])
+async def test_a_job_that_looked_lost_and_succeeded_is_not_called_lost(world, conclusion, lost):
+    await world.deliver(WAY["queued"])
+    await world.deliver(WAY["in_progress"])
+    await world.store.run(lambda conn: jobs.update(conn, 1, lost=Reason.MACHINE_LOST))
+    await world.deliver(payload(1, "completed", conclusion=conclusion, **OURS))
+    assert (await world.job(1)).lost is lost
