@@ -20,7 +20,7 @@ DEFAULT_BASE_URL = "https://api.machines.dev"
 
 # `fly tokens create` prints its scheme with the token: such a value is sent as it is.
 _SCHEMES = ("FlyV1 ", "Bearer ")
-# Bare macaroons have a scheme of their own (facts/fly.md, connection and auth).
+# Bare macaroons have a scheme of their own (source of superfly/macaroon).
 _MACAROONS = ("fm1r_", "fm1a_", "fm2_")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _FIRST_NOT_GOOD = 300

@@ -1,6 +1,6 @@
 """SigningKeys: the public keys of an OIDC issuer, found by discovery and kept by key id.
 
-Neither the JWKS address nor the algorithm is published by Fly (facts/fly.md, inside the Machine), so both are
+Neither the JWKS address nor the algorithm is published by Fly in its documentation, so both are
 read from the issuer itself. Keys are fetched when first needed, when a token names one that is not known, and
 when they are old; never more often than REFETCH_S, so that forged key ids cannot make us hammer the issuer.
 """

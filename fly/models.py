@@ -1,4 +1,4 @@
-"""The Machines API's nouns, as far as we send or read them (facts/fly.md; specs/fly-machines-openapi.json).
+"""The Machines API's nouns, as far as we send or read them (Fly's published specification and documentation).
 
 What we send forbids unknown fields: Fly ignores a misspelt option without a word, so it must not leave here.
 What we read ignores them: Fly may add fields whenever it likes.

@@ -2,7 +2,7 @@
 
 The token is checked against the time it is given, never the wall clock, and strictly: one audience, a short
 list of algorithms each tied to its type of key, every time a number. What is signed by Fly but not shaped as
-documented (facts/fly.md, inside the Machine) is malformed, not tolerated.
+documented by Fly is malformed, not tolerated.
 """
 
 import json

@@ -2,8 +2,8 @@
 
 Fly's statuses alone do not tell (409 is a taken name, a full host or a lost race), so an answer is classified
 by status, then by the ``status`` field of its body, then by its text: one row of RULES per case seen in the
-wild (facts/fly.md, limits and errors). The first row that matches wins; what no row knows falls to its bare
-status.
+wild: Fly's documentation, fly-go's tests, recordings. The first row that matches wins; what no row knows
+falls to its bare status.
 """
 
 import json

@@ -1,7 +1,8 @@
 """Machine classes: the sizes a pool may boot, one TOML file each, next to this module.
 
 A class is data that an operator may read, change and add to; this module only refuses what Fly would refuse,
-or worse, silently ignore (facts/fly.md, sizes). A pool named gha-medium uses ``gha-medium.toml``.
+or worse, silently ignore (an unknown size was seen to have no effect). A pool named gha-medium uses
+``gha-medium.toml``.
 """
 
 import tomllib

@@ -1,7 +1,7 @@
 """From a launch order to the body of Fly's create call: pure, so that it can be held to a golden file.
 
-Whoever may read the app can read all of this back (facts/fly.md, fact 10), so no secret is ever in it: the
-registration is handed out later, to a Machine that proves who it is.
+Whoever may read the app can read all of this back (Fly's list and get answer with it), so no secret is ever
+in it: the registration is handed out later, to a Machine that proves who it is.
 """
 
 import re

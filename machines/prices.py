@@ -1,4 +1,4 @@
-"""What a Machine costs at Fly, in US dollars (facts/fly.md, sizes and prices; figures of 2024 to 2026).
+"""What a Machine costs at Fly, in US dollars (Fly's pricing page; figures of 2024 to 2026).
 
 These are estimates for budgets and reports, not invoices: Fly publishes no price API. Where a region is not
 known the dearest is assumed, so that a budget errs on the safe side.

@@ -1,6 +1,6 @@
 """Holding the App key: sign as the App, find its installations, mint their tokens.
 
-GitHub's rules (facts/github.md): RS256, issuer is the App's id or client id, issued a minute in the past
+GitHub's rules: RS256, issuer is the App's id or client id, issued a minute in the past
 against clock skew, at most ten minutes long. An installation token lives for an hour, may be narrowed, and
 may be of any length. Times come from the injected clock; two objects of a class share nothing.
 """

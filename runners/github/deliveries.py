@@ -1,4 +1,4 @@
-"""The App's delivery log: which webhooks GitHub tried to send, and what was in them (facts/github.md §9).
+"""The App's delivery log: which webhooks GitHub tried to send, and what was in them.
 
 The cheapest way to find a lost webhook: one call covers all installations and spends none of their quota.
 Only the App itself may read it, and only for the past three days. A delivery that timed out has status code 0

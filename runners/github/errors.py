@@ -2,7 +2,7 @@
 
 Two things a bare status does not tell. A 403 may be a rate limit (runners.upstream.limits reads which;
 githubkit misses one form and fails on a ``retry-after`` that is a date). And a 5xx to a mutating call is not
-an answer: GitHub may have registered the runner and lost its own reply (facts/github.md §3).
+an answer: GitHub may have registered the runner and lost its own reply (issues ubicloud#692, runs-on#30).
 """
 
 from collections.abc import Mapping

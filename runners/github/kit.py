@@ -1,7 +1,7 @@
 """githubkit, held to the house rules. Only ``calls`` imports this, with its first call: it is dear.
 
 githubkit 0.16.1 is used as the request layer (base URL, headers, throttle at 100 calls at once, error types)
-and with its own ways turned off where they would break the fleet (facts/github.md §11):
+and with its own ways turned off where they would break the fleet:
 
 - no retry: it repeats any 5xx, a mint too; no timeout of its own making; no HTTP cache; nothing
   process-global;

@@ -1,10 +1,10 @@
 """A ``workflow_job`` payload, or a REST answer about one job, as a JobFact: small, typed, tolerant of age.
 
-What GitHub really sends (facts/github.md §1): ``action`` and ``workflow_job.status`` disagree (a job that
-waits for approval arrives as action ``queued``, status ``waiting``): the status counts. A job that nobody ran
-has a runner id of 0 or null and a runner name of "" or null; a queued one may already name a hosted runner.
-Older servers leave out ``run_attempt``, ``created_at``, ``workflow_name`` and ``head_branch``.
-``workflow_job`` has been null.
+What GitHub really sends (recorded payloads in tests/data/webhooks): ``action`` and ``workflow_job.status``
+disagree (a job that waits for approval arrives as action ``queued``, status ``waiting``): the status counts.
+A job that nobody ran has a runner id of 0 or null and a runner name of "" or null; a queued one may already
+name a hosted runner. Older servers leave out ``run_attempt``, ``created_at``, ``workflow_name`` and
+``head_branch``. ``workflow_job`` has been null.
 """
 
 import re

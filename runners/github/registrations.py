@@ -2,7 +2,7 @@
 
 A mint is never repeated here: its answer may be lost while GitHub has registered the runner, and a second try
 of the same name then meets its own record (409, NameTaken). A JIT config names no job: GitHub gives the
-runner any job its labels match (facts/github.md §3).
+runner any job its labels match (issue cdk-github-runners#906).
 """
 
 import re
@@ -20,8 +20,7 @@ from runners.github.tokens import ExpiringToken, SingleFlight, TokenSource
 from runners.upstream.clock import Clock
 from runners.upstream.errors import ErrorClass, UpstreamError
 
-# The runner's own limits on a name. GitHub refuses others only after the Machine is paid for (facts/github.md
-# §3).
+# The runner's own limits on a name. GitHub refuses others only after the Machine is paid for.
 _NAME = re.compile(r'[^"/:<>\\|*?\s\x00-\x1f]{1,64}')
 _LABELS_MAX = 100
 
@@ -49,7 +48,7 @@ class JitRegistration:
 
 @dataclass(frozen=True, slots=True)
 class SeenRegistration:
-    """One entry of the runner list; ``online`` and ``busy`` lag by seconds to minutes (facts/github.md)."""
+    """One entry of the runner list; ``online`` and ``busy`` lag by seconds to minutes, as users report."""
 
     github_id: int
     name: str

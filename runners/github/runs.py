@@ -1,4 +1,4 @@
-"""Reading runs and jobs: the truth about the queue when a webhook was lost (facts/github.md §9).
+"""Reading runs and jobs: the truth about the queue when a webhook was lost.
 
 GitHub has no list of queued jobs. A run that waits for a runner is ``queued``, or ``in_progress`` when
 another of its jobs has started; both are read, then the jobs of each run.

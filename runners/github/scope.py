@@ -11,7 +11,7 @@ from runners.github.errors import UPSTREAM, our_fault
 _SCOPE = re.compile(r"orgs/([A-Za-z0-9_-]+)|repos/([A-Za-z0-9_-]+)/([A-Za-z0-9._-]+)")
 _OWNER_IN_PATH = re.compile(r"/(?:orgs|repos)/([^/]+)(?:/|$)")
 
-# Calls as the App itself are charged to no installation (facts/github.md §9). No account name has an "@".
+# Calls as the App itself are charged to no installation. No account name has an "@".
 APP_KEY = f"{UPSTREAM}:@app"
 
 

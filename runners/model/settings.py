@@ -25,7 +25,7 @@ Name = Annotated[str, Field(pattern=NAME)]
 Scope = Annotated[str, Field(pattern=SCOPE)]
 Url = Annotated[str, Field(pattern=URL)]
 
-# actions/runner refuses these in a name, and so do label matchers (facts: GitHub's runner registration).
+# actions/runner refuses these in a name, and so do label matchers (source of actions/runner).
 LABEL_MAX = 64
 FORBIDDEN_IN_LABELS = re.compile(r'[\s",:<>|*?\\]')
 

@@ -1,8 +1,8 @@
 """Credentials from one folder of Infisical: read all of it, write one secret.
 
-Small on purpose: the official SDK has no timeouts, repeats POSTs and does not encode names
-(facts/infisical.md §2). Flags are always sent, since their defaults and spelling changed between versions;
-a value that the identity may not see comes with status 200, and is an error here.
+Small on purpose: the official SDK has no timeouts, repeats POSTs and does not encode names (infisicalsdk
+1.0.18, read and run). Flags are always sent, since their defaults and spelling changed between versions; a
+value that the identity may not see comes with status 200, and is an error here.
 """
 
 from collections.abc import Mapping

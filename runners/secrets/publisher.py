@@ -18,7 +18,7 @@ from runners.secrets.published_token import NotAPublishedToken, PublishedToken, 
 from runners.upstream.clock import Clock
 from runners.upstream.errors import UpstreamError
 
-# What watching runs and jobs takes, whatever the scope (facts/github.md §8).
+# What watching runs and jobs takes, whatever the scope (GitHub's documentation of permissions).
 WATCHING: Mapping[str, str] = {"actions": "read", "metadata": "read"}
 # What managing runners takes, by kind of scope.
 MANAGING: Mapping[str, Mapping[str, str]] = {

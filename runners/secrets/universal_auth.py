@@ -2,7 +2,7 @@
 
 Three failed logins lock a client id for five minutes, so a 401 is final until the id or the secret changes.
 Access tokens are never renewed (renewal past the maximum has deleted tokens): at 80 % of a token's life a new
-login replaces it, one login for all who wait (facts/infisical.md §1).
+login replaces it, one login for all who wait.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """When a rate-limited upstream wants to be called again, read from its answer.
 
-GitHub documents the order (facts/github.md: retry-after, then the reset of an exhausted budget, else at least
+GitHub documents the order (retry-after, then the reset of an exhausted budget, else at least
 a minute); Fly documents no header at all, so it falls to the same default.
 """
 
@@ -59,7 +59,7 @@ def _is_rate_limit(status: int, headers: httpx.Headers, body: bytes) -> bool:
         return status == TOO_MANY
     if "retry-after" in headers or str(headers.get("x-ratelimit-remaining")) == "0":
         return True
-    # A secondary limit may come without any header (facts/github.md, githubkit trap 3): only its text tells.
+    # A secondary limit may come without any header, which githubkit misses: only its text tells.
     return b"rate limit" in _decoded(headers, body).lower()
 
 

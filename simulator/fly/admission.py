@@ -1,4 +1,4 @@
-"""Whether a create is understood, and where its Machine may go (facts/fly.md §2, §5, §6, §7)."""
+"""Whether a create is understood, and where its Machine may go, by the specification and by recordings."""
 
 import re
 from collections.abc import Mapping
@@ -82,7 +82,7 @@ def place(
 
 
 def seconds(duration: object, default: float) -> float:
-    """Read a duration: a string with unit ("30s") or an integer in nanoseconds (facts/fly.md §5).
+    """Read a duration: a string with unit ("30s") or an integer in nanoseconds; Fly takes both.
 
     Raises:
         FlyRefusal: 400 when it is neither.

@@ -8,7 +8,7 @@ from simulator.fly.oidc import image_digest, image_name
 from simulator.fly.registry import Registry
 
 REGISTRY = "registry-1.docker.io"
-# What is left of a configuration whose host cannot be asked: not its metadata (facts/fly.md §4).
+# What is left of a configuration whose host cannot be asked: not its metadata.
 INCOMPLETE_KEYS = ("image", "guest")
 
 

@@ -1,7 +1,7 @@
-"""Fly's rate limits: one token bucket per action and identifier (facts/fly.md §0.1, §7).
+"""Fly's rate limits: one token bucket per action and identifier (as Fly documents them).
 
 "1 req/s per action, burst 3, scoped per Machine ID or App ID; Get Machine 5/s burst 10." The algorithm is not
-documented; a token bucket that starts full and refills evenly is the assumption of facts/fly.md §7.
+documented; a token bucket that starts full and refills evenly is an assumption.
 """
 
 from dataclasses import dataclass

@@ -52,7 +52,7 @@ def build_app(model: FlySim) -> FastAPI:
 
 
 class RequestId:
-    """Gives every answer the `fly-request-id` that Fly's carry (facts/fly.md §1)."""
+    """Gives every answer the `fly-request-id` that Fly's carry."""
 
     def __init__(self, app: ASGIApp, model: FlySim) -> None:
         self._app = app

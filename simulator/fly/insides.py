@@ -19,7 +19,7 @@ class Insides:
         self._chronicle = chronicle
 
     def environment(self, machine: SimMachine) -> dict[str, str]:
-        """The configuration's env and Fly's own variables (facts/fly.md §8), which win."""
+        """The configuration's env and Fly's own variables (its documentation lists them), which win."""
         return {
             **(machine.config.get("env") or {}),
             "FLY_APP_NAME": machine.app,

@@ -1,4 +1,4 @@
-"""How a simulated Machine moves from state to state (facts/fly.md §4).
+"""How a simulated Machine moves from state to state, after Fly's documentation of states.
 
     create -> created -> started -> (body exits) -> stopped | restarted | destroying -> destroyed
     create with skip_launch -> created -> stopped -> starting -> started
@@ -22,8 +22,9 @@ from simulator.fly.machine import Event, SimMachine, State
 from simulator.fly.refusals import cannot_start_from, host_full, must_stop_first, still_active, still_starting
 from simulator.fly.restart import may_restart
 
-# (median, 95th percentile) in seconds before scaling: facts/fly.md §9, §13; the upper end is kept shorter
-# than reported so that a demo is not ruled by its slowest image pull.
+# (median, 95th percentile) in seconds before scaling, from Fly's documentation and third parties'
+# measurements; the upper end is kept shorter than reported so that a demo is not ruled by its slowest image
+# pull.
 CREATE_TO_STARTED = (3.0, 8.0)
 STOPPED_TO_STARTED = (0.8, 1.2)
 # A skip_launch Machine becomes startable when its image is in place (docs say nothing; inferred).
@@ -259,7 +260,7 @@ class Lifecycle:
 
 
 def exit_event(machine: SimMachine, ended: BodyExit, at: float, *, restarting: bool) -> dict[str, Any]:
-    """The payload recorded on 2026-10-10 (facts/fly.md §4); -1 means no signal."""
+    """The payload recorded on 2026-10-10 on the live API; -1 means no signal."""
     moment = datetime.fromtimestamp(at, UTC)
     return {
         "exited_at": f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond * 1000:09d}Z",

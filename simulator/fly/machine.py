@@ -6,7 +6,7 @@ from typing import Any, Literal
 State = Literal["created", "starting", "started", "stopping", "stopped", "destroying", "destroyed"]
 HostStatus = Literal["ok", "unreachable"]
 
-# States that `wait?state=settled` accepts: nothing is under way (facts/fly.md §3, §4).
+# States that `wait?state=settled` accepts: nothing is under way.
 SETTLED: frozenset[State] = frozenset({"started", "stopped", "destroyed"})
 # Our metadata key that names the pool; the journal counts live Machines by it.
 POOL_KEY = "fly_gha_pool"
@@ -14,7 +14,7 @@ POOL_KEY = "fly_gha_pool"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of a Machine's event list (facts/fly.md §4).
+    """One entry of a Machine's event list.
 
     Attributes:
         id: ULID.

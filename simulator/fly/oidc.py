@@ -1,4 +1,4 @@
-"""Fly's OIDC issuer: tells the outside which Machine a token comes from (facts/fly.md §8).
+"""Fly's OIDC issuer: tells the outside which Machine a token comes from (as Fly documents it).
 
 The signing algorithm and the address of the key set are not documented; clients must read both from the
 discovery document. RS256 and `<issuer>/.well-known/jwks.json` are this simulator's choice.

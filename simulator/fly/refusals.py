@@ -1,4 +1,4 @@
-"""Every way FlySim says no, with the status and the words that were recorded (facts/fly.md §1, §3, §4, §7).
+"""Every way FlySim says no, with the status and the words that others recorded.
 
 Where no recording exists the docstring says "our words".
 """

@@ -1,6 +1,6 @@
 """Which Machines exist, and which of them a list shows at this moment.
 
-Fly's list lags behind its writes (facts/fly.md §2: clients wait and re-list; one product saw duplicates
+Fly's list lags behind its writes (clients are seen to wait and list again; one product made duplicates
 because of it). Here a new Machine appears, and a destroyed one disappears, up to the list lag later.
 """
 

@@ -1,4 +1,4 @@
-"""Fly's restart policy: who comes back after its body exits (facts/fly.md §5).
+"""Fly's restart policy: who comes back after its body exits, as documented.
 
 It matters here because the default is not "no": a Machine whose configuration forgets the policy is started
 again after a failure, which for a runner would mean a second life for a used registration.

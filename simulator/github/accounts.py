@@ -12,7 +12,7 @@ from simulator.github.problems import not_found
 
 DEFAULT_GROUP_ID = 1
 DEFAULT_GROUP = "Default"
-# What a fleet's App is granted (facts/github.md §8).
+# What a fleet's App is granted.
 APP_PERMISSIONS = {
     "actions": "read",
     "administration": "write",

@@ -1,6 +1,6 @@
 """One attempt to deliver one event, and the log of attempts that an App may list.
 
-Facts: facts/github.md §2 and §9: the log goes back three days, is paged by cursor from new to old, and its
+As GitHub documents it: the log goes back three days, is paged by cursor from new to old, and its
 status filter does not know a delivery without an answer.
 """
 
@@ -101,7 +101,7 @@ class DeliveryLog:
 
 
 def _counts_as(delivery: Delivery, status: str | None) -> bool:
-    """The filter sees 200 to 399 and 400 to 599; a timeout (0) is in neither (facts/github.md §9)."""
+    """The filter sees 200 to 399 and 400 to 599; a timeout (0) is in neither."""
     if status == "success":
         return 200 <= delivery.status_code < 400  # noqa: PLR2004 - HTTP
     if status == "failure":

@@ -1,8 +1,9 @@
 """What a runner needs to be a runner: its identity, and the JIT config that carries it.
 
 Format: base64(JSON {file name: base64(file)}) of `.runner`, `.credentials` and `.credentials_rsaparams`
-(facts/github.md §3). The key parameters are random bytes and no RSA key: making one costs 50 ms, and what
-matters here is that whoever reads the file can be the runner. A session is opened with an HMAC under `d`.
+(source of actions/runner). The key parameters are random bytes and no RSA key: making one costs 50 ms, and
+what matters here is that whoever reads the file can be the runner. A session is opened with an HMAC under
+`d`.
 """
 
 import base64

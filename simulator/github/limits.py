@@ -1,6 +1,6 @@
 """GitHub's rate limits: requests per hour and points per minute, counted per installation.
 
-Facts: facts/github.md §6. Primary: 5,000 requests an hour. Secondary: 900 points a minute; a GET costs 1 and
+As GitHub documents them. Primary: 5,000 requests an hour. Secondary: 900 points a minute; a GET costs 1 and
 a mutating request 5. A simulated world that runs `scale` times faster multiplies both, so that a fleet may do
 in one fast minute what it could do in `scale` real ones.
 """

@@ -1,6 +1,6 @@
 """The job queue: what is asked for, who gets it, how it ends.
 
-Facts: facts/github.md §4 and §5. A job goes to whichever matching runner asks first (first come), never to
+A job goes to whichever matching runner asks first (first come), never to
 the one that was made for it. A started job is held by a lock; when its runner falls silent the job fails with
 "lost communication" and is not queued again. A job that was sent to a runner which never acknowledged is.
 """

@@ -1,6 +1,6 @@
 """One self-hosted runner record, and the rules for its name and labels.
 
-Facts: facts/github.md §3 (name rule, labels) and §7 (what the REST list shows).
+The rule for names is the runner's own (source of actions/runner); what the list shows is REST's.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """All runner records: how they come, what the lists say of them, how they go.
 
-Facts: facts/github.md §3, §4 and §7. A record goes because it was deleted, because its one job is finished,
+A record goes because it was deleted, because its one job is finished,
 because GitHub lost patience with an unused or idle JIT runner (`expired`), or with one that is offline.
 """
 
@@ -161,7 +161,7 @@ class Registrations:
         self._agenda.after(lag / self._scale, lambda: _show(runner))
 
     def watch_idle(self, runner: Registration) -> None:
-        """A JIT runner without a job is dropped minutes after it came online (facts/github.md §4)."""
+        """A JIT runner without a job is dropped minutes after it came online (issue actions/runner#4726)."""
         since = runner.idle_since
 
         def drop() -> None:

@@ -1,6 +1,6 @@
 """The runner's side of the service: open a session, ask for a job, hold it, report it.
 
-The real protocol (facts/github.md §12: OAuth, broker, run service) needs .NET on the other side; this one
+The real protocol (OAuth, broker, run service) needs .NET on the other side; this one
 says the same things in a few routes. What a runner can observe is kept: 404 once its registration is gone,
 409 while another session is open, one job for an ephemeral runner, a refusal of an outdated version.
 """

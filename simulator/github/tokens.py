@@ -1,6 +1,6 @@
 """The three credentials of a runner fleet: App JWT, installation token, registration token.
 
-Facts: facts/github.md §8 and §11. All checks use the simulator's clock. Their lifetimes are those of
+As GitHub documents them. All checks use the simulator's clock. Their lifetimes are those of
 reality at every time scale: clients judge them by the `expires_at` they were given.
 """
 
@@ -195,7 +195,7 @@ def same_secret(one: str, other: str) -> bool:
 
 
 def expiry_of_installation_token(at: float) -> str:
-    """`expires_at` as githubkit insists on it: no fraction, a literal Z (facts/github.md §11, trap 11)."""
+    """`expires_at` as githubkit insists on it: no fraction, a literal Z."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

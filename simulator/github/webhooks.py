@@ -1,6 +1,6 @@
 """Webhooks on their way out.
 
-Facts: facts/github.md §2 and §9. GitHub tries once, waits ten seconds for a 2xx, never tries again by
+As GitHub documents it: GitHub tries once, waits ten seconds for a 2xx, never tries again by
 itself, and lets an App list and redeliver what it sent in the past three days; a redelivery keeps the
 GUID. The events of one job leave in their order unless a fault says otherwise.
 """

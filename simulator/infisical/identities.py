@@ -2,7 +2,7 @@
 
 Lockout is on by default at Infisical and is what makes a careless client lock itself out: three failed logins
 lock the client id for 300 s, and the answer stays 401 even for the right secret; the count is forgotten 30 s
-after the last failure (facts/infisical.md §1). Every duration is divided by the simulator's ``scale``.
+after the last failure (Infisical's source). Every duration is divided by the simulator's ``scale``.
 """
 
 import hmac

@@ -1,6 +1,6 @@
 """How this Infisical says no: one exception per answer, in the one error shape the real one has.
 
-The words and status codes are Infisical's own (facts/infisical.md §1, "Errors"); a model method raises, the
+The words and status codes are Infisical's own, from its specification and source; a model method raises, the
 face writes the JSON. A message never repeats a value that was sent.
 """
 

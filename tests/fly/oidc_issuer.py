@@ -21,7 +21,7 @@ def public_jwk(private, kid, **more):
 
 
 def claims(**changes):
-    """The claims of facts/fly.md §8; None removes one."""
+    """The claims that Fly documents; None removes one."""
     full = {
         "iss": ISSUER,
         "aud": AUDIENCE,

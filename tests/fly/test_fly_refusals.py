@@ -1,4 +1,4 @@
-"""Every refusal of facts/fly.md §7 and §4 has its exception, by status, then code, then text."""
+"""Every refusal that Fly documents or others recorded has its exception, by status, then code, then text."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Prices against the table of facts/fly.md §6."""
+"""Prices against the table of Fly's pricing page."""
 
 import pytest
 

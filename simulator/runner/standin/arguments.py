@@ -1,7 +1,8 @@
 """Command line and `ACTIONS_RUNNER_INPUT_*` environment, read as the real runner reads them.
 
-Facts: facts/github.md §4. Every input variable is taken out of the environment at once, so that no child (a
-hook, a step) can see a token. An argument the command does not know is complained about, and then ignored.
+As in the source of actions/runner 2.336. Every input variable is taken out of the environment at once, so
+that no child (a hook, a step) can see a token. An argument the command does not know is complained about, and
+then ignored.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Exit codes of the listener (facts/github.md §4) and the version it claims to be."""
+"""Exit codes of the listener (source of actions/runner 2.336) and the version it claims to be."""
 
 VERSION = "2.336.0"
 SUCCESS = 0

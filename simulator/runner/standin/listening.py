@@ -1,8 +1,8 @@
 """`run`: open a session, wait for a job, hold its lock while it runs, report it, leave.
 
-Facts: facts/github.md §4. Two things differ from the real listener on purpose: its waits follow the simulated
-world's scale where the service tells it, and it gives up on a service that has been unreachable for two
-minutes, so that no process of a dead simulation stays behind.
+After actions/runner 2.336. Two things differ from the real listener on purpose: its waits follow the
+simulated world's scale where the service tells it, and it gives up on a service that has been unreachable for
+two minutes, so that no process of a dead simulation stays behind.
 """
 
 import os

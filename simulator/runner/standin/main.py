@@ -14,7 +14,7 @@ def main(root: str, argv: list[str]) -> int:
         argv: the arguments after the program's name.
 
     Returns:
-        The exit code (facts/github.md §4).
+        The exit code, one of the real listener's (codes.py).
     """
     folder = Folder(root)
     folder.load_env()

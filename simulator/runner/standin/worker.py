@@ -1,7 +1,7 @@
 """Runs one job: the started hook, the steps as real child processes, the completed hook.
 
-Facts: facts/github.md §4. A hook that fails before the job fails the job; the completed hook runs before the
-end is reported. Children get the job's environment, and never an `ACTIONS_RUNNER_INPUT_*`.
+As in the source of actions/runner 2.336. A hook that fails before the job fails the job; the completed hook
+runs before the end is reported. Children get the job's environment, and never an `ACTIONS_RUNNER_INPUT_*`.
 """
 
 import json

@@ -1,6 +1,6 @@
 """What `config.sh` and `run.sh` add to the listener: a check for root, and exit codes that say nothing.
 
-Facts: facts/github.md §4: the helper maps 0, 1 and 5 to 0, 2 to a restart, 3 and 4 to a restart after an
+As in actions/runner 2.336: the helper maps 0, 1 and 5 to 0, 2 to a restart, 3 and 4 to a restart after an
 update, and 7 to 7 only when asked; run.sh itself then ends with 0 unless it traps signals.
 """
 
