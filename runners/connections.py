@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from machines.classes import load_classes
+from machines.classes import MachineClass, load_classes
 from machines.prices import dearest_usd_per_hour, usd_per_hour
 from machines.provider import Provider
 from machines.provider import upstream_key as fly_key
@@ -54,6 +54,7 @@ class Connections:
         transports: all of them, for their breakers and to be closed.
         keys: where the App key is: the Vault, or for the publisher its own local credentials.
         minter: mints installation tokens as the App.
+        classes: the machine classes, by name, read once.
     """
 
     settings: Settings
@@ -65,7 +66,21 @@ class Connections:
     github: GitHub
     tokens: TokenSource
     minter: AppMinter
+    classes: Mapping[str, MachineClass]
     transports: tuple[UpstreamTransport, ...]
+
+    def price(self, machine_class: str, region: str) -> float:
+        """US dollars for one hour of a started Machine; 0 when the class is not known."""
+        known = self.classes.get(machine_class)
+        return 0.0 if known is None else usd_per_hour(known, region)
+
+    def pool_prices(self) -> dict[str, float]:
+        """By pool, US dollars per hour of one started Machine in the dearest of the pool's regions."""
+        return {
+            pool.name: dearest_usd_per_hour(self.classes[pool.class_name], pool.regions)
+            for pool in self.settings.pools
+            if pool.class_name in self.classes
+        }
 
     def blocked(self) -> Mapping[str, float]:
         """By upstream key, until when calls are pointless."""
@@ -143,10 +158,11 @@ def connect(
         source = InfisicalSecrets(settings.infisical, local, clock, infisical)
     vault = Vault(source, clock, timing.credentials_period)
     keys = Vault(local, clock, timing.credentials_period) if as_app else vault
+    classes = load_classes()
     provider = Provider(
         httpx.AsyncClient(transport=fly, timeout=None, trust_env=False),  # noqa: S113 - the transport's deadline
         clock,
-        load_classes(),
+        classes,
         token=lambda: vault.require("FLY_API_TOKEN"),
         issuer=settings.fly.issuer,
         audience=settings.fleet.public_url,
@@ -170,24 +186,9 @@ def connect(
         github=GitHub(github, tokens, clock, api_url=api_url, api_version=api_version),
         tokens=tokens,
         minter=minter,
+        classes=classes,
         transports=(fly, github, infisical),
     )
-
-
-def pool_prices(settings: Settings) -> dict[str, float]:
-    """By pool, US dollars per hour of one started Machine in the dearest of the pool's regions."""
-    classes = load_classes()
-    return {
-        pool.name: dearest_usd_per_hour(classes[pool.class_name], pool.regions)
-        for pool in settings.pools
-        if pool.class_name in classes
-    }
-
-
-def class_price(machine_class: str, region: str) -> float:
-    """US dollars for one hour of a started Machine; 0 when the class is not known."""
-    classes = load_classes()
-    return usd_per_hour(classes[machine_class], region) if machine_class in classes else 0.0
 
 
 def _local(settings: Settings, environ: Mapping[str, str]) -> SecretSource:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from runners.api.acceptance import Source
 from runners.api.changes import Changes
 from runners.api.intake import BodyNotJSON, Delivery, Intake
-from runners.connections import Connections, class_price, pool_prices
+from runners.connections import Connections
 from runners.control.books import Books
 from runners.control.credentials import credentials_pass
 from runners.control.deliveries import delivery_pass
@@ -88,7 +88,7 @@ class Fleet:
         self._seams = seams
         self._tasks: list[asyncio.Task[None]] = []
         timing, doorbell = settings.timing, Doorbell()
-        prices = pool_prices(settings)
+        prices = connections.pool_prices()
         self.world = World(
             settings=settings,
             clock=clock,
@@ -146,7 +146,7 @@ class Fleet:
 
     def price(self, machine_class: str, region: str) -> float:
         """US dollars for one hour of a started Machine."""
-        return class_price(machine_class, region)
+        return self.connections.price(machine_class, region)
 
     def sealer(self) -> Sealer:
         """The Sealer of the current fleet key; raises CredentialMissing."""
