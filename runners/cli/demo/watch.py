@@ -14,6 +14,7 @@ from runners.cli.demo.script import TOTAL
 
 PLAIN_EVERY_S = 2.0
 WHYS_SHOWN = 4
+LOST_STORY = "GitHub says so when the job's lock expires"
 _COMING = ("requested", "launching", "booting", "claimed")
 
 
@@ -74,7 +75,13 @@ def _whys(jobs: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for (reason, text), count in _reasons(jobs).most_common(WHYS_SHOWN):
         table.add_row(f"{count:>3} wait", reason, text)
+    for reason, count in _lost(jobs).items():
+        table.add_row(f"{count:>3} lost", reason, LOST_STORY)
     return table
+
+
+def _lost(jobs: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(job["lost"] for job in jobs if job["lost"] and job["state"] == "in_progress")
 
 
 def _reasons(jobs: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
@@ -94,6 +101,7 @@ def _line(status: Mapping[str, Any], states: Counter[str], jobs: list[dict[str, 
     machines = sum(pool["live_machines"] for pool in status["pools"])
     why = _reasons(jobs).most_common(1)
     waits = f"; {why[0][1]} wait: {why[0][0][0]}" if why else ""
+    waits += "".join(f"; {count} lost: {reason}" for reason, count in _lost(jobs).items())
     return (
         f"{seconds:5.1f} s  {states['queued']} queued, {states['in_progress']} running, "
         f"{states['completed']} of {TOTAL} done, {machines} Machines{waits}"
