@@ -23,11 +23,12 @@ test: $(READY) ## every test: SQLite, PostgreSQL, real processes
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(READY) ## ruff, mypy --strict, import contracts, generated docs
-	@echo "check: ruff, mypy --strict, import contracts"
+	@echo "check: ruff, mypy --strict, import contracts, generated docs"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python tools/generate_docs.py --check
 
 bench: $(READY) ## measure decisions and the added latency on this machine
 	@$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -p no:xdist -q -s $(ARGS)

@@ -15,6 +15,7 @@ from docgen.blocks import with_parts
 from docgen.cli_page import cli_page, verb_table
 from docgen.credentials_page import credentials_page
 from docgen.demo_page import demo_fields
+from docgen.metrics_page import metrics_page
 from docgen.reasons_page import reasons_page
 from docgen.settings_page import settings_page, settings_tables
 from docgen.states_page import states_tables
@@ -23,6 +24,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/api.md": api_page,
     "docs/cli.md": cli_page,
     "docs/credentials.md": credentials_page,
+    "docs/metrics.md": metrics_page,
     "docs/reasons.md": reasons_page,
     "docs/settings.md": settings_page,
 }

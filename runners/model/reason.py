@@ -1,7 +1,8 @@
 """Reason: why something waits, was refused, ended or was lost, in the one wording every face shows.
 
 The planner, the claim and the webhook decide a Reason; log, event, CLI, page, metric label and MCP print it.
-Each Reason says what it means and what to do next; ``docs/reasons.md`` is generated from this file.
+What each means and what to do next is in ``reason_notes.py`` and ``refusal_notes.py``, of which
+``docs/reasons.md`` is made.
 """
 
 from dataclasses import dataclass
