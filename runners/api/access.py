@@ -17,11 +17,11 @@ from fastapi import Depends, Request
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
-from runners.api.bounded import BoundedEvents
 from runners.api.port import FleetPort
 from runners.api.problems import ApiProblem
 from runners.api.sight import Sight
 from runners.model.reason import Reason
+from runners.registration.bounded import BoundedEvents
 from runners.store import events, tokens
 from runners.store.engine import Store
 from runners.store.tokens import ApiToken

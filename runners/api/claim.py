@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from machines.provider import IdentityError
-from runners.api.bounded import BoundedEvents
 from runners.api.problems import ApiProblem
 from runners.model.reason import Reason
 from runners.model.timing import Timing
+from runners.registration.bounded import BoundedEvents
 from runners.registration.claim import ClaimDesk, ClaimRefused
 from runners.registration.registration import SealBroken
 from runners.secrets.interface import CredentialMissing

@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from runners.api.acceptance import Acceptance, Known, Source, Verdict, decide
-from runners.api.bounded import BoundedEvents
 from runners.api.taking import drained_now, job_from, runner_of, tell_runner, write_advance, write_move_back
 from runners.github.payload import JobFact, read_workflow_job
 from runners.model.reason import Reason, Why
 from runners.model.settings import Settings
 from runners.model.states import JobState
+from runners.registration.bounded import BoundedEvents
 from runners.store import deliveries, events, jobs
 from runners.store.engine import Store
 from runners.upstream.clock import Clock

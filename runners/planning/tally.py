@@ -81,6 +81,14 @@ def tally(snapshot: Snapshot, pool: Pool) -> Tally:
     ready.sort(
         key=lambda machine: (machine.state is not MachineState.READY, machine.requested_at, machine.name)
     )
+    stopped = [
+        machine
+        for machine in machines
+        if machine.state is MachineState.STOPPED
+        and machine.name not in taken
+        and machine.destroy_sent_at is None
+    ]
+    stopped.sort(key=lambda machine: (machine.requested_at, machine.name))
     return Tally(
         pool=pool,
         demand=tuple(job for job in queued if job.not_before <= snapshot.now),
@@ -89,11 +97,7 @@ def tally(snapshot: Snapshot, pool: Pool) -> Tally:
         unnamed=_unnamed(snapshot, runners),
         doubtful=doubtful,
         ready_spares=tuple(ready),
-        stopped_spares=tuple(
-            machine
-            for machine in machines
-            if machine.state is MachineState.STOPPED and machine.destroy_sent_at is None
-        ),
+        stopped_spares=tuple(stopped),
         machines=machines,
     )
 

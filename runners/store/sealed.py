@@ -85,6 +85,12 @@ def delete(conn: Connection, runner_name: str) -> bool:
     return conn.execute(delete_from(sealed).where(sealed.c.runner_name == runner_name)).rowcount == 1
 
 
+def seen_jti(conn: Connection, jti: str) -> bool:
+    """Whether a claim token of that id has been used."""
+    query = select(seen_tokens.c.jti).where(seen_tokens.c.jti == jti).order_by(seen_tokens.c.jti)
+    return conn.execute(query).first() is not None
+
+
 def remember_jti(conn: Connection, jti: str, expires_at: float) -> bool:
     """Note a claim token's id until it expires. Returns False when it was seen before: a replay."""
     return rows.insert_new(conn, seen_tokens, {"jti": jti, "expires_at": expires_at})

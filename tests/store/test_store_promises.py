@@ -5,8 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from store_promises import promises_kept
 from sqlalchemy import event, text
+from store_promises import promises_kept
 from store_samples import a_job, keep
 
 from runners.model.nouns import Boot, Event, Job, Machine, Runner
