@@ -8,6 +8,7 @@ pass reads what is there first.
 import asyncio
 import json
 import os
+import signal
 from typing import Annotated
 
 import structlog
@@ -55,22 +56,28 @@ def publish(
         result = asyncio.run(_run(connect(settings, clock, os.environ, as_app=True), clock, once=once))
     except NamesCollide as error:
         fail(Exit.BAD_USE, str(error))
-    except KeyboardInterrupt:
-        return
     if as_json:
         typer.echo(json.dumps(_as_json(result)))
-    if result is None or result.failed:
+    if once and (result is None or result.failed):
         raise typer.Exit(Exit.NO)
 
 
 async def _run(connections: Connections, clock: Clock, *, once: bool) -> PublishResult | None:
-    """Pass after pass; a failed one is logged and comes again with the period."""
+    """Pass after pass until told to stop; a failed one is logged and comes again with the period."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
     try:
         while True:
             result = await _pass(connections, clock)
             if once:
                 return result
-            await clock.sleep(_until_next(result, connections, clock))
+            try:
+                async with asyncio.timeout(_until_next(result, connections, clock)):
+                    await told.wait()
+            except TimeoutError:
+                continue
+            return result
     finally:
         await connections.close()
 

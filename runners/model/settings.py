@@ -63,7 +63,8 @@ class FleetSettings(Section):
     paused: bool = Field(False, description="Launch nothing; what runs goes on.")
     secrets: Literal["local", "infisical"] = Field("local", description="Where credentials come from.")
     secrets_file: str | None = Field(
-        None, description="With local: a file of NAME=value lines with mode 0600; else the environment."
+        None,
+        description="File of NAME=value lines, mode 0600: all credentials, or those that open Infisical.",
     )
 
 

@@ -202,7 +202,7 @@ def _spare_overdue(snapshot: Snapshot, books: Tally, machine: Machine) -> Why | 
         return Why(Reason.LAUNCH_NO_CAPACITY, "its host has no room to start it; another takes its place")
     if snapshot.now - machine.requested_at > timing.spare_max_age:
         return Why(Reason.TOO_OLD, f"a spare older than {timing.spare_max_age:g} s")
-    booting = machine.state is MachineState.STARTING and boot is not None
-    if booting and boot is not None and snapshot.now - boot.launched_at > timing.boot_deadline:
+    silent = boot is not None and boot.ready_at is None and machine.state is not MachineState.STOPPED
+    if silent and boot is not None and snapshot.now - boot.launched_at > timing.boot_deadline:
         return Why(Reason.NEVER_STARTED, f"a spare that did not call within {timing.boot_deadline:g} s")
     return None
