@@ -72,10 +72,8 @@ def tally(snapshot: Snapshot, pool: Pool) -> Tally:
         for machine in machines
         if machine.name not in taken
         and machine.destroy_sent_at is None
-        and (
-            machine.state is MachineState.READY
-            or (machine.state in (MachineState.CREATING, MachineState.STARTING) and machine.boot is not None)
-        )
+        and machine.state in (MachineState.CREATING, MachineState.STARTING, MachineState.READY)
+        and machine.boot is not None
         and not is_doubtful(snapshot, machine)
     ]
     ready.sort(
