@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from runners.api.metrics import series
-from runners.cli.main import app
+from runners.cli.main import VERBS, app
 from runners.model.reason import Reason
 from runners.model.refusal_notes import REASON_NOTES
 from runners.model.settings import Settings
@@ -90,8 +90,10 @@ def test_the_readme_has_every_setting_but_the_durations():
 
 
 def verbs(group, prefix="fly-gha"):
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
+    context = typer.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if hasattr(command, "list_commands"):
             yield from verbs(command, f"{prefix} {name}")
         else:
             yield f"{prefix} {name}", command
@@ -99,7 +101,9 @@ def verbs(group, prefix="fly-gha"):
 
 def test_every_verb_and_option_is_documented():
     listed, readme = page("docs/cli.md"), page("README.md")
-    for name, command in verbs(typer.main.get_command(app)):
+    found = list(verbs(typer.main.get_command(app)))
+    assert {name.split()[1] for name, _ in found} == set(VERBS)
+    for name, command in found:
         section = re.search(rf"^## `{name}`$(.*?)(?=^## |\Z)", listed, re.DOTALL | re.MULTILINE)
         assert section is not None, name
         assert f"`{name}`" in readme

@@ -39,8 +39,11 @@ def verbs() -> Iterator[tuple[str, Any]]:
 
 
 def _below(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
+    # Asked as --help asks it: fly-gha imports a verb when it is called, so its group holds none by itself.
+    context = typer.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if hasattr(command, "list_commands"):
             yield from _below(command, f"{prefix}{name} ")
         else:
             yield prefix + name, command
