@@ -169,7 +169,9 @@ def _idle_too_long(snapshot: Snapshot, books: Tally, idle: list[Runner]) -> Iter
 def _spares(snapshot: Snapshot, books: Tally) -> Iterator[Action]:
     wanted = books.pool.settings
     unneeded_ready = len(books.ready_spares) - len(books.missing) - wanted.ready
-    unneeded_stopped = len(books.stopped_spares) - wanted.stopped
+    # The jobs that no ready spare serves are about to start a stopped one.
+    starting = max(0, len(books.missing) - len(books.ready_spares))
+    unneeded_stopped = len(books.stopped_spares) - starting - wanted.stopped
     for machine in reversed(books.ready_spares):
         why = _spare_overdue(snapshot, books, machine)
         if why is None and unneeded_ready > 0 and _rested(snapshot, machine):

@@ -1,0 +1,83 @@
+"""Step 2: what exists on one side only goes, once two readings far enough apart agree."""
+
+from runners.model.reason import Reason
+from runners.model.states import JobState, MachineState, RunnerState
+from runners.planning.names import machine_name, runner_name
+from runners.planning.plan import Destroy, SweepMachine, SweepRegistration
+from runners.planning.planner import plan
+from tests.planning.builders import (
+    FLEET,
+    NOW,
+    TIMING,
+    job,
+    machine,
+    machines_read,
+    registered,
+    runner,
+    runners_read,
+    seen,
+    snapshot,
+)
+
+STRANGER = machine(9, name=machine_name(FLEET, "web", "stranger00"))
+LONG_AGO = NOW - 1 - TIMING.absence_confirm
+JUST_NOW = NOW - 2
+
+
+def swept(kind, **fields):
+    return [action for action in plan(snapshot(**fields)).actions if isinstance(action, kind)]
+
+
+def test_a_machine_of_ours_without_a_row_is_swept_after_two_agreeing_readings():
+    assert swept(SweepMachine, fly=machines_read(seen(STRANGER, first_seen_at=JUST_NOW))) == []
+    (action,) = swept(SweepMachine, fly=machines_read(seen(STRANGER, first_seen_at=LONG_AGO)))
+    assert (action.fly_id, action.why.reason) == (STRANGER.fly_id, Reason.MACHINE_WITHOUT_ROW)
+
+
+def test_a_machine_without_our_tag_or_on_an_unreachable_host_is_left_alone():
+    for fields in ({"ours": False}, {"host_ok": False}):
+        shown = seen(STRANGER, first_seen_at=LONG_AGO, **fields)
+        assert swept(SweepMachine, fly=machines_read(shown)) == []
+
+
+def test_a_machine_whose_runner_has_a_job_is_not_swept():
+    working = job(1, JobState.IN_PROGRESS, runner_name=runner_name(STRANGER.name, 1))
+    reading = machines_read(seen(STRANGER, first_seen_at=LONG_AGO))
+    assert swept(SweepMachine, fly=reading, jobs=(working,)) == []
+
+
+def test_a_registration_of_our_form_without_a_runner_is_swept_after_two_agreeing_readings():
+    name = runner_name(STRANGER.name, 1)
+    assert swept(SweepRegistration, github=runners_read(registered(name, first_seen_at=JUST_NOW))) == []
+    (action,) = swept(SweepRegistration, github=runners_read(registered(name, first_seen_at=LONG_AGO)))
+    assert (action.name, action.why.reason) == (name, Reason.REGISTRATION_WITHOUT_RUNNER)
+
+
+def test_a_busy_or_foreign_registration_is_never_swept():
+    ours = runner_name(STRANGER.name, 1)
+    for shown in (
+        registered(ours, busy=True, first_seen_at=LONG_AGO),
+        registered("somebody-elses-runner", first_seen_at=LONG_AGO),
+        registered(f"{FLEET}-laptop", first_seen_at=LONG_AGO),
+        registered("other-web-abcdefghij-1", first_seen_at=LONG_AGO),
+    ):
+        assert swept(SweepRegistration, github=runners_read(shown)) == []
+
+
+def test_nothing_is_swept_when_a_list_could_not_be_read():
+    assert plan(snapshot()).actions == ()
+
+
+def test_a_destroy_without_effect_is_sent_again():
+    row = machine(state=MachineState.READY, destroy_sent_at=NOW - TIMING.destroy_again - 1)
+    assert [action.machine for action in swept(Destroy, machines=(row,))] == [row.name]
+    young = machine(state=MachineState.READY, destroy_sent_at=NOW - 1)
+    assert swept(Destroy, machines=(young,)) == []
+
+
+def test_a_machine_whose_process_ended_and_that_fly_keeps_stopped_is_destroyed():
+    row = machine(state=MachineState.BOUND, age=100.0)
+    live = runner(row, RunnerState.RETIRING, claimed_at=NOW - 90, finished_at=NOW - 5)
+    reading = machines_read(seen(row, "stopped"))
+    (action,) = swept(Destroy, machines=(row,), runners=(live,), fly=reading)
+    assert action.why.reason is Reason.ROW_WITHOUT_EITHER
