@@ -6,7 +6,7 @@ clock, entropy, what sends, and ``reached``, by which the crash tests end the pr
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,9 @@ from runners.planning.names import ID_LENGTH
 from runners.registration.claim import ClaimDesk
 from runners.registration.doorbell import Doorbell
 from runners.registration.registration import Sealer
+from runners.store import lease
 from runners.store.engine import OpenStore, Store
+from runners.store.errors import StoreError
 from runners.upstream.clock import Clock
 
 log = structlog.get_logger()
@@ -183,6 +185,9 @@ class Fleet:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.world.effects.stop(STOP_GRACE_S)
+        # So that another dispatcher plans at once; without it the lease ends by itself.
+        with suppress(StoreError):
+            await self._store.run(lambda conn: lease.release(conn, self._seams.holder))
         await self.connections.close()
         await self._store.close()
 

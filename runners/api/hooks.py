@@ -18,6 +18,7 @@ from runners.model.reason import Reason
 from runners.model.states import RunnerState
 from runners.registration.registration import token_hash
 from runners.store import events, runners
+from runners.store.connections import take_writer_lock
 from runners.store.engine import Store
 from runners.upstream.clock import Clock
 
@@ -51,11 +52,15 @@ def hooks_router(store: Store, clock: Clock, wake_planner: Callable[[], None]) -
         now = clock.now()
 
         def op(conn: Connection) -> bool:
-            runner = runners.by_hook_token(conn, token_hash(token.get_secret_value()))
-            if runner is None:
+            hashed = token_hash(token.get_secret_value())
+            if runners.by_hook_token(conn, hashed) is None:
+                # Strangers do not get to hold up the writers.
                 return False
-            _take(conn, runner, hook, body, now)
-            return True
+            take_writer_lock(conn)
+            runner = runners.by_hook_token(conn, hashed)
+            if runner is not None:
+                _take(conn, runner, hook, body, now)
+            return runner is not None
 
         if not await store.run(op):
             raise ApiProblem(

@@ -22,6 +22,7 @@ from runners.model.settings import Settings
 from runners.model.states import JobState
 from runners.registration.bounded import BoundedEvents
 from runners.store import deliveries, events, jobs
+from runners.store.connections import take_writer_lock
 from runners.store.engine import Store
 from runners.upstream.clock import Clock
 
@@ -178,6 +179,8 @@ def _transact(
     read_at: float | None,
 ) -> tuple[Outcome, bool]:
     """One fact into the store; returns the outcome and whether any row changed."""
+    # Two facts about one job may come at once: the second decides on what the first one wrote.
+    take_writer_lock(conn)
     job = jobs.get(conn, fact.id)
     if guid and deliveries.known(conn, guid):
         why = Why(Reason.ALREADY_KNOWN, "this delivery was taken before")

@@ -6,6 +6,7 @@ An intent whose row moved on since the Snapshot is dropped, and the next pass de
 
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import Connection
 
 from runners.control import retire
@@ -27,7 +28,10 @@ from runners.planning.plan import (
     SweepMachine,
     SweepRegistration,
 )
-from runners.store import events, jobs, machines, runners, sealed
+from runners.store import events, jobs, lease, machines, runners, sealed
+from runners.store.connections import take_writer_lock
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +43,32 @@ class Committed:
     destroy: tuple[tuple[Machine, Why], ...] = ()
 
 
-async def apply(world: World, snapshot: Snapshot, plan: Plan) -> None:
-    """Commit the plan's intents, then start its effects."""
+async def apply(world: World, snapshot: Snapshot, plan: Plan, term: float) -> None:
+    """Commit the plan's intents, then start its effects.
+
+    Args:
+        world: what this dispatcher is made of.
+        snapshot: what the plan was made from.
+        plan: what to do.
+        term: of the planner's lease when the snapshot was taken. If another dispatcher has planned since,
+            this plan is dropped whole: both might have answered the same demand.
+    """
     if not plan.actions:
         return
-    committed = await world.store.run(lambda conn: _commit(conn, world, snapshot, plan))
+    committed = await world.store.run(lambda conn: _commit(conn, world, snapshot, plan, term))
+    if committed is None:
+        log.warning("planner.term_ended", actions=len(plan.actions))
+        return
     world.reached("intents.committed")
     world.changed()
     _start(world, plan, committed)
 
 
-def _commit(conn: Connection, world: World, snapshot: Snapshot, plan: Plan) -> Committed:
+def _commit(conn: Connection, world: World, snapshot: Snapshot, plan: Plan, term: float) -> Committed | None:
+    # What is looked at below must not change before it is acted on.
+    take_writer_lock(conn)
+    if lease.term(conn, world.holder) != term:
+        return None
     now = world.clock.now()
     deregister: list[Runner] = []
     destroy: list[tuple[Machine, Why]] = []

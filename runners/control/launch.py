@@ -19,6 +19,7 @@ from runners.registration.mint import mint
 from runners.registration.registration import token_hash
 from runners.secrets.interface import CredentialMissing
 from runners.store import events, machines, runners, sealed
+from runners.store.connections import take_writer_lock
 from runners.upstream.errors import ErrorClass, UpstreamError
 
 
@@ -170,6 +171,7 @@ async def mint_for(world: World, runner: Runner) -> None:
     now = world.clock.now()
 
     def op(conn: Connection) -> None:
+        take_writer_lock(conn)
         current = runners.get(conn, runner.name)
         if current is not None and current.state not in (RunnerState.RETIRING, RunnerState.GONE):
             # A Runner that was retired meanwhile claims nothing: what was minted is only to be removed.

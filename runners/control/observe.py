@@ -5,6 +5,7 @@ The Snapshot is taken again after each round of facts, so that the planner sees 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,7 +15,7 @@ from runners.model.nouns import Job, Machine, Runner
 from runners.model.reason import Reason
 from runners.model.settings import PoolSettings
 from runners.model.snapshot import Limits, Pool, Snapshot
-from runners.model.states import MachineState, RunnerState
+from runners.model.states import JobState, MachineState, RunnerState
 from runners.planning.buckets import MINUTE
 from runners.planning.facts import (
     BootStarted,
@@ -27,6 +28,7 @@ from runners.planning.facts import (
     learn,
 )
 from runners.store import events, jobs, machines, pools, runners, sealed
+from runners.store.connections import take_writer_lock
 
 ACTOR = "observer"
 # Facts bring out further facts: a Machine gone, then its Runner retiring, then gone.
@@ -40,8 +42,8 @@ async def observe(world: World) -> Snapshot:
         facts = learn(snapshot)
         if not facts:
             break
-        at = snapshot.now
-        await world.store.run(lambda conn, facts=facts, at=at: _record_all(conn, facts, at))  # type: ignore[misc]
+        record = partial(_record_all, snapshot=snapshot, facts=facts)
+        await world.store.run(record)
         world.changed()
         snapshot = await _snapshot(world)
     return snapshot
@@ -145,12 +147,14 @@ def _pool(world: World, settings: PoolSettings, rows: _Rows, spent: Mapping[str,
     )
 
 
-def _record_all(conn: Connection, facts: tuple[Fact, ...], at: float) -> None:
+def _record_all(conn: Connection, snapshot: Snapshot, facts: tuple[Fact, ...]) -> None:
+    take_writer_lock(conn)
+    seen = {runner.name: runner.state for runner in snapshot.runners}
     for fact in facts:
-        _record(conn, fact, at)
+        _record(conn, fact, seen, snapshot.now)
 
 
-def _record(conn: Connection, fact: Fact, at: float) -> None:
+def _record(conn: Connection, fact: Fact, seen: Mapping[str, RunnerState], at: float) -> None:
     """Write one fact down; a row that moved on since the Snapshot is left as it is."""
     match fact:
         case MachineAdopted(name, fly_id):
@@ -162,8 +166,13 @@ def _record(conn: Connection, fact: Fact, at: float) -> None:
         case RunnerKnown(name, github_id):
             runners.update(conn, name, github_id=github_id)
         case RunnerMoved():
-            _move_runner(conn, fact, at)
+            runner = runners.get(conn, fact.name)
+            if runner is not None and runner.state is seen[fact.name]:
+                _move_runner(conn, fact, at)
         case JobLost(job_id, why):
+            job = jobs.get(conn, job_id)
+            if job is None or job.state is not JobState.IN_PROGRESS:
+                return
             jobs.update(conn, job_id, lost=why.reason)
             events.append(
                 conn,

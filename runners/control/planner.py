@@ -30,14 +30,12 @@ async def planner_pass(world: World, *, touch: bool = True) -> float | None:
     """
     now, period = world.clock.now(), world.settings.timing.planner_period
     # Whoever only observes must not keep the lease from a dispatcher that would act.
-    held = touch and await world.store.run(
-        lambda conn: lease.acquire(conn, world.holder, now, period * LEASE_PERIODS)
-    )
+    term = await _term(world, now, period * LEASE_PERIODS) if touch else None
     snapshot = await observe(world)
     decided = plan(snapshot)
     world.view = View(snapshot, decided, explain(snapshot, decided), forecast(snapshot, decided))
-    if held:
-        await apply(world, snapshot, decided)
+    if term is not None:
+        await apply(world, snapshot, decided, term)
         await _note_held(world, decided)
         world.planned_jobs = frozenset(job.id for job in snapshot.jobs)
     if decided.actions or decided.held:
@@ -47,10 +45,19 @@ async def planner_pass(world: World, *, touch: bool = True) -> float | None:
             held=len(decided.held),
             jobs=len(snapshot.jobs),
             machines=len(snapshot.machines),
-            applied=held,
+            applied=term is not None,
         )
     world.changed()
     return decided.wake_at
+
+
+async def _term(world: World, now: float, ttl: float) -> float | None:
+    """This dispatcher's term as the one that plans, or None while another one does."""
+
+    def op(conn: Connection) -> float | None:
+        return lease.term(conn, world.holder) if lease.acquire(conn, world.holder, now, ttl) else None
+
+    return await world.store.run(op)
 
 
 async def _note_held(world: World, decided: Plan) -> None:

@@ -9,6 +9,7 @@ from runners.model.reason import Reason, Why
 from runners.model.states import MachineState, RunnerState
 from runners.secrets.interface import CredentialMissing
 from runners.store import events, machines, runners
+from runners.store.connections import take_writer_lock
 from runners.upstream.errors import UpstreamError
 
 ACTOR = "planner"
@@ -31,6 +32,7 @@ async def deregister(world: World, runner: Runner) -> None:
     now = world.clock.now()
 
     def op(conn: Connection) -> None:
+        take_writer_lock(conn)
         if removal is not Removal.BUSY:
             runners.update(conn, runner.name, deregistered_at=now)
             return

@@ -105,7 +105,11 @@ def create_private_file(url: URL) -> None:
 
 
 def take_writer_lock(conn: Connection) -> None:
-    """Make this transaction the one writer until it ends; SQLite's is that from its begin."""
+    """Make this transaction the one writer until it ends; SQLite's is that from its begin.
+
+    An operation that acts on what it has read calls it first: what it reads then stays true until its end.
+    The lock that the first write takes by itself comes too late for that.
+    """
     if conn.dialect.name == "postgresql" and not conn.info.get(_HOLDS_WRITER_LOCK):
         conn.execute(select(func.pg_advisory_xact_lock(WRITER_LOCK)))
         conn.info[_HOLDS_WRITER_LOCK] = True

@@ -1,7 +1,8 @@
 """The one lease for the whole planner: of several dispatchers on a database, one plans.
 
-It keeps two planners from working against each other; safety does not rest on it. Effects are fenced by names
-that are never reused and by the claim, so a holder that overslept its lease does no harm.
+It keeps two planners from working against each other. A holder that overslept its lease finds that its term
+has ended when it commits, and drops what it planned; effects that are out already are fenced by names that
+are never reused and by the claim.
 """
 
 from sqlalchemy import Connection, delete, or_, select, update
@@ -38,6 +39,20 @@ def acquire(conn: Connection, holder: str, now: float, ttl: float) -> bool:
         .values(holder=holder, acquired_at=now, expires_at=now + ttl)
     )
     return taken.rowcount == 1
+
+
+def term(conn: Connection, holder: str) -> float | None:
+    """When ``holder``'s present term began, Unix seconds; None when the lease is another's or nobody's.
+
+    A term goes on past its expiry for as long as nobody else takes the lease: who finds the same term twice
+    knows that nobody planned in between.
+    """
+    query = (
+        select(lease.c.acquired_at)
+        .where(lease.c.name == PLANNER, lease.c.holder == holder)
+        .order_by(lease.c.name)
+    )
+    return conn.execute(query).scalar_one_or_none()
 
 
 def release(conn: Connection, holder: str) -> bool:

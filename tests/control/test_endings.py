@@ -1,12 +1,16 @@
 """Endings: DELETE first, 422 means busy, and nothing that runs a job is killed."""
 
+from functools import partial
+
 from runners.control.apply import apply
-from runners.control.observe import observe
+from runners.control.observe import _record_all, observe
+from runners.control.planner import planner_pass
 from runners.model.reason import Reason, Why
 from runners.model.states import MachineState, RunnerState
+from runners.planning.facts import JobLost, RunnerMoved
 from runners.planning.plan import Destroy, Plan, Retire
 from runners.planning.planner import plan
-from runners.store import runners, sealed
+from runners.store import lease, runners, sealed
 from tests.fleet_world import open_world, pool
 
 DELETE = "/actions/runners/"
@@ -21,6 +25,12 @@ async def idle_without_a_job(world):
     world.pass_time(5)
     await world.deliver()
     return agent
+
+
+async def commit(world, snapshot, decided):
+    """What the planner does with a plan, in the term in which it was made."""
+    term = await world.run(lambda conn: lease.term(conn, world.control.holder))
+    await apply(world.control, snapshot, decided, term)
 
 
 async def retired(world, agent):
@@ -183,7 +193,7 @@ async def test_a_plan_made_before_a_job_came_does_not_retire_its_runner(world):
     decided = plan(snapshot)
     assert [action.runner for action in decided.actions if isinstance(action, Retire)] == [agent.runner]
     await agent.hook("started")
-    await apply(world.control, snapshot, decided)
+    await commit(world, snapshot, decided)
     await world.control.effects.settled()
     assert (await world.runner(agent.runner)).state is RunnerState.BUSY
     assert world.net.count("DELETE", "") == 0
@@ -197,7 +207,7 @@ async def test_a_plan_made_before_the_claim_does_not_destroy_the_machine(tmp_pat
         decided = plan(snapshot)
         assert [action.machine for action in decided.actions if isinstance(action, Destroy)]
         await agent.take()
-        await apply(world.control, snapshot, decided)
+        await commit(world, snapshot, decided)
         await world.control.effects.settled()
         assert (await world.runner(agent.runner)).state is RunnerState.CLAIMED
         assert world.net.count("DELETE", "") == 0
@@ -213,7 +223,7 @@ async def test_a_destroy_decided_before_the_runner_was_busy_again_is_dropped(wor
         )
     )
     why = Why(Reason.DID_NOT_EXIT)
-    await apply(world.control, snapshot, Plan((Destroy(agent.machine.name, why),)))
+    await commit(world, snapshot, Plan((Destroy(agent.machine.name, why),)))
     await world.control.effects.settled()
     assert world.net.count("DELETE", "/machines/") == 0
 
@@ -229,7 +239,7 @@ async def test_a_spare_bound_since_the_plan_is_not_destroyed(tmp_path):
         await world.plan()
         await spare.take()
         decided = Plan((Destroy(spare.machine.name, Why(Reason.SURPLUS)),))
-        await apply(world.control, snapshot, decided)
+        await commit(world, snapshot, decided)
         await world.control.effects.settled()
         assert world.net.count("DELETE", "/machines/") == 0
 
@@ -245,3 +255,39 @@ async def test_nothing_sealed_outlives_its_runner(world):
     await world.plan(2)
     assert (await world.runner(runner)).state in (RunnerState.RETIRING, RunnerState.GONE)
     assert await world.run(lambda conn: sealed.get(conn, runner)) is None
+
+
+async def test_a_plan_is_dropped_when_another_dispatcher_has_planned_since(world):
+    """Both answered the same demand; the cap holds whoever commits last."""
+    await world.plan()
+    term = await world.run(lambda conn: lease.term(conn, world.control.holder))
+    await world.arrive("build")
+    snapshot = await observe(world.control)
+    decided = plan(snapshot)
+    assert decided.actions
+    world.pass_time(world.settings.timing.planner_period * 5)
+    replica = world.make_fleet("replica")
+    await replica._loop("credentials").once()
+    await planner_pass(replica.world)
+    await replica.world.effects.settled()
+    await apply(world.control, snapshot, decided, term)
+    await world.control.effects.settled()
+    assert len(await world.machines()) == 1
+    await replica.stop()
+
+
+async def test_a_fact_from_before_the_jobs_end_makes_no_runner_busy_again(world):
+    """The completed webhook comes between the observer's view and its record."""
+    agent = await world.booted()
+    await agent.listen()
+    snapshot = await observe(world.control)
+    job = await agent.begin()
+    await agent.finish(job)
+    world.pass_time(4)
+    await world.deliver()
+    busy = RunnerMoved(agent.runner, RunnerState.BUSY, Why(Reason.OBSERVED, "the runner list shows it busy"))
+    lost = JobLost(job.id, Why(Reason.MACHINE_LOST))
+    await world.run(partial(_record_all, snapshot=snapshot, facts=(busy, lost)))
+    runner = await world.runner(agent.runner)
+    assert (runner.state, runner.reason) == (RunnerState.RETIRING, Reason.JOB_COMPLETED)
+    assert (await world.job(job.id)).lost is None

@@ -137,6 +137,18 @@ async def test_another_dispatcher_takes_over_when_the_lease_ends(world):
     await replica.stop()
 
 
+async def test_a_dispatcher_that_stops_leaves_the_planning_to_another_at_once(world):
+    replica = world.make_fleet("replica")
+    await replica._loop("credentials").once()
+    await planner_pass(replica.world)
+    await world.arrive("build")
+    await world.plan()
+    assert await world.machines() == ()
+    await replica.stop()
+    await world.plan()
+    assert len(await world.machines()) == 1
+
+
 async def test_who_only_observes_plans_explains_and_touches_nothing(world):
     (job,) = await world.arrive("build")
     await planner_pass(world.control, touch=False)

@@ -103,6 +103,21 @@ async def test_the_lease_is_held_by_one_until_it_ends_or_is_given_back(store):
     assert await store.run(op) == expected
 
 
+async def test_a_term_lasts_until_another_takes_the_lease_however_long_it_has_expired(store):
+    def op(conn):
+        return [
+            lease.term(conn, "a"),
+            lease.acquire(conn, "a", 1.0, 10.0) and lease.term(conn, "a"),
+            lease.acquire(conn, "a", 5.0, 10.0) and lease.term(conn, "a"),
+            lease.term(conn, "b"),
+            lease.acquire(conn, "b", 50.0, 10.0) and lease.term(conn, "b"),
+            lease.term(conn, "a"),
+            lease.acquire(conn, "a", 60.0, 10.0) and lease.term(conn, "a"),
+        ]
+
+    assert await store.run(op) == [None, 1.0, 1.0, None, 50.0, None, 60.0]
+
+
 async def test_of_many_dispatchers_at_once_exactly_one_gets_the_lease(shared_place):
     stores = [shared_place.open() for _ in range(4)]
     for now in (0.0, 100.0):
