@@ -116,7 +116,14 @@ class Fleet:
         )
         self.intake = Intake(store, clock, settings, self.woken_by_fact)
         self.claims = ClaimDesk(
-            store, connections.provider, self.sealer, clock, timing, doorbell, seams.reached
+            store,
+            connections.provider,
+            self.sealer,
+            clock,
+            timing,
+            doorbell,
+            seams.reached,
+            self.woken_by_fact,
         )
         self._loops = self._make_loops()
 

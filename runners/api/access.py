@@ -6,7 +6,6 @@ each other: a token that may operate but not read cannot read.
 """
 
 import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Callable, Collection
@@ -22,6 +21,7 @@ from runners.api.problems import ApiProblem
 from runners.api.sight import Sight
 from runners.model.reason import Reason
 from runners.registration.bounded import BoundedEvents
+from runners.registration.registration import token_hash
 from runners.store import events, tokens
 from runners.store.engine import Store
 from runners.store.tokens import ApiToken
@@ -95,12 +95,7 @@ def new_token(
     token_id = base64.b32encode(entropy(ID_BYTES)).decode().lower()
     secret = base64.urlsafe_b64encode(entropy(SECRET_BYTES)).rstrip(b"=").decode()
     row = ApiToken(token_id, name, frozenset(scopes), repositories, pools, now, expires_at)
-    return NewToken(row, secret_hash(secret), SecretStr(f"{PREFIX}_{token_id}_{secret}"))
-
-
-def secret_hash(secret: str) -> str:
-    """How a token's secret is stored."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return NewToken(row, token_hash(secret), SecretStr(f"{PREFIX}_{token_id}_{secret}"))
 
 
 class Access:
@@ -149,14 +144,13 @@ class Access:
 
     def still_valid(self, conn: Connection, viewer: Viewer) -> bool:
         """Whether a viewer who was let in may stay; for streams that outlive their first check."""
-        now = self._clock.now()
-        return any(token.id == viewer.token.id and token.valid(now) for token in tokens.all(conn))
+        token = tokens.get(conn, viewer.token.id)
+        return token is not None and token.valid(self._clock.now())
 
     async def _deny(self, token: ApiToken, scope: str, attempted: str, now: float) -> None:
-        more = self._bounded.due((token.id, scope), now)
-        if more is not None:
-            detail = f"{attempted} needs the scope {scope}; the token has {', '.join(sorted(token.scopes))}"
-            text = f"{detail} (and {more} more since the last such event)" if more else detail
+        detail = f"{attempted} needs the scope {scope}; the token has {', '.join(sorted(token.scopes))}"
+        text = self._bounded.worded((token.id, scope), now, detail)
+        if text is not None:
 
             def op(conn: Connection) -> None:
                 events.append(
@@ -232,7 +226,7 @@ def _read_token(authorization: str | None, attempted: str) -> _Given:
             attempted,
             "send an API token of this fleet; GitHub, Fly and Infisical tokens open nothing here",
         )
-    return _Given(match[1], secret_hash(match[2]))
+    return _Given(match[1], token_hash(match[2]))
 
 
 def _unauthorized(reason: Reason, why: str, attempted: str, next_step: str) -> ApiProblem:

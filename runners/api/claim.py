@@ -47,9 +47,8 @@ def claim_router(desk: ClaimDesk, store: Store, clock: Clock, timing: Timing) ->
     async def unproven(kind: str, detail: str) -> ApiProblem:
         """A bearer that proved nothing: counted, and written down at most once a minute per reason."""
         reason, now = _OF_KIND[kind], clock.now()
-        more = bounded.due(reason, now)
-        if more is not None:
-            text = f"{detail} (and {more} more since the last such event)" if more else detail
+        text = bounded.worded(reason, now, detail)
+        if text is not None:
             await store.run(lambda conn: _note(conn, reason, text, now))
         return _refusal(401, reason, detail)
 

@@ -147,10 +147,9 @@ class Intake:
 
     async def _note(self, source: Source, reason: Reason, detail: str, guid: str) -> None:
         now = self._clock.now()
-        more = self._bounded.due(reason, now)
-        if more is None:
+        text = self._bounded.worded(reason, now, detail)
+        if text is None:
             return
-        text = f"{detail} (and {more} more since the last such event)" if more else detail
 
         def op(conn: Connection) -> None:
             events.append(

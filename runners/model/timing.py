@@ -20,7 +20,8 @@ class Timing(BaseModel):
     delivery_period: Seconds = Field(60, description="Between two readings of the webhook delivery log.")
     queue_sweep_period: Seconds = Field(120, description="Between two sweeps of queued runs.")
     queue_sweep_memory: Seconds = Field(
-        86_400, description="A repository is swept this long after its last job."
+        86_400,
+        description="A repository is swept this long after its last job, and while a job of it is open.",
     )
     credentials_period: Seconds = Field(
         30, description="Between two readings of the secrets; a rotation is noticed in this time."
@@ -64,7 +65,9 @@ class Timing(BaseModel):
         600, description="The boot agent of a cold Machine gives up claiming after this."
     )
     registration_max_age: Seconds = Field(
-        240, description="A minted registration that nobody claimed is replaced after this."
+        240,
+        description="A minted registration that nobody claimed is replaced after this, before GitHub removes "
+        "it; of use where boot_deadline, which ends the Machine too, is longer.",
     )
     clock_leeway: Seconds = Field(
         10, description="Allowed difference between Fly's clock and ours in a claim's token."

@@ -17,8 +17,8 @@ class BoundedEvents:
         self._period = period
         self._written: dict[Hashable, tuple[float, int]] = {}
 
-    def due(self, key: Hashable, now: float) -> int | None:
-        """Whether to write an event now: how many went unwritten since the last one, or None for not now."""
+    def worded(self, key: Hashable, now: float, detail: str) -> str | None:
+        """The detail to write now, with how many went unwritten since the last one; None for not now."""
         at, unwritten = self._written.get(key, (None, 0))
         if at is not None and now - at < self._period:
             self._written[key] = (at, unwritten + 1)
@@ -27,4 +27,4 @@ class BoundedEvents:
         while len(self._written) >= KEYS_MAX:
             del self._written[next(iter(self._written))]
         self._written[key] = (now, 0)
-        return unwritten
+        return f"{detail} (and {unwritten} more since the last such event)" if unwritten else detail

@@ -17,7 +17,7 @@ from runners.model.nouns import Runner
 from runners.model.timing import Timing
 from runners.registration.bounded import BoundedEvents
 from runners.registration.doorbell import Doorbell
-from runners.registration.handout import Call, ClaimRefused, HandOuts, VerifiedIdentity
+from runners.registration.handout import Call, ClaimRefused, HandOuts, Replaced, VerifiedIdentity
 from runners.registration.judge import Refused
 from runners.registration.registration import Registration, SealBroken, Sealer, token_hash
 from runners.store import runners, sealed
@@ -53,6 +53,7 @@ class ClaimDesk:
         timing: the grace times.
         doorbell: rung when a registration was sealed.
         reached: called with the name of each step; the crash tests end the process there.
+        wake_planner: called when a registration has to be minted anew.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class ClaimDesk:
         timing: Timing,
         doorbell: Doorbell,
         reached: Callable[[str], None],
+        wake_planner: Callable[[], None],
     ) -> None:
         self._store = store
         self._checker = checker
@@ -73,6 +75,7 @@ class ClaimDesk:
         self._hand_outs = HandOuts(timing, BoundedEvents())
         self._doorbell = doorbell
         self._reached = reached
+        self._wake_planner = wake_planner
 
     async def claim(self, token: str, nonce: str) -> Handed | None:
         """The registration, or None when there was nothing to hand out for ``claim_poll`` seconds.
@@ -99,6 +102,8 @@ class ClaimDesk:
                 if isinstance(outcome, Registration):
                     self._reached("claim.bound")
                     return Handed(outcome, identity.machine_name)
+                if isinstance(outcome, Replaced):
+                    self._wake_planner()
                 if not await bell.heard(ends - self._clock.now()):
                     return None
 

@@ -69,7 +69,12 @@ class Call:
     now: float
 
 
-Outcome = Refused | Wait | Registration | SealBroken
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Nothing to hand out yet: what was sealed did not open, and the planner is to mint another one."""
+
+
+Outcome = Refused | Wait | Replaced | Registration | SealBroken
 
 
 class HandOuts:
@@ -161,7 +166,7 @@ class HandOuts:
         call: Call,
         history: tuple[Runner, ...],
         broken: SealBroken,
-    ) -> Refused | Wait | SealBroken:
+    ) -> Refused | Replaced | SealBroken:
         """The registration does not open: its Runner retires, and the planner mints another one.
 
         Once per Machine only. When the next does not open either, two dispatchers differ in their key, and
@@ -184,13 +189,12 @@ class HandOuts:
         if any(runner.name == broken.runner and runner.claimed_at is not None for runner in history):
             gone = Refused(Reason.CLAIM_AFTER_RETIRE, RETIRED, f"runner {broken.runner} is retired")
             return self._audit(conn, call, gone)
-        return Wait()
+        return Replaced()
 
     def _audit(self, conn: Connection, call: Call, refused: Refused) -> Refused:
         machine = call.identity.machine_name
-        unwritten = self._bounded.due((machine, refused.reason), call.now)
-        if unwritten is not None:
-            more = f" (and {unwritten} more since the last such event)" if unwritten else ""
+        detail = self._bounded.worded((machine, refused.reason), call.now, f"claim refused: {refused.detail}")
+        if detail is not None:
             events.append(
                 conn,
                 at=call.now,
@@ -198,7 +202,7 @@ class HandOuts:
                 verb="refused",
                 target=f"machine/{machine}",
                 reason=refused.reason,
-                detail=f"claim refused: {refused.detail}{more}",
+                detail=detail,
                 outcome="refused",
             )
         return refused

@@ -119,14 +119,11 @@ def page(
 
 
 def recent_repositories(conn: Connection, since: float) -> tuple[str, ...]:
-    """Repositories with a job accepted at or after ``since`` and not refused, by name."""
-    query = (
-        select(jobs.c.repository)
-        .where(jobs.c.accepted_at >= since, jobs.c.refused.is_(None))
-        .distinct()
-        .order_by(jobs.c.repository)
-    )
-    return tuple(conn.execute(query).scalars())
+    """Repositories with an open job, or one accepted at or after ``since``, and not refused, by name."""
+    recent = select(jobs.c.repository).where(jobs.c.accepted_at >= since, jobs.c.refused.is_(None))
+    # An open job counts however old it is: its end may be what nobody heard of.
+    either = recent.union(select(jobs.c.repository).where(JOBS_LIVE)).subquery()
+    return tuple(conn.execute(select(either.c.repository).order_by(either.c.repository)).scalars())
 
 
 def by_runner(conn: Connection, runner_name: str) -> Job | None:

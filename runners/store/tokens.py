@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Select, or_, select
 from sqlalchemy import update as update_table
 
 from runners.store import rows
@@ -53,11 +53,14 @@ def insert(conn: Connection, token: ApiToken, secret_hash: str) -> None:
     rows.add(conn, tokens, values)
 
 
+def get(conn: Connection, id: str) -> ApiToken | None:  # noqa: A002 - the field's name
+    """The token of that id, or None. It may have expired or been revoked: see ApiToken.valid."""
+    return _first(conn, select(*_FIELDS).where(tokens.c.id == id))
+
+
 def by_hash(conn: Connection, secret_hash: str) -> ApiToken | None:
     """The token with that hash, or None. It may have expired or been revoked: see ApiToken.valid."""
-    query = select(*_FIELDS).where(tokens.c.secret_hash == secret_hash).order_by(tokens.c.id)
-    row = conn.execute(query).one_or_none()
-    return None if row is None else _token(row)
+    return _first(conn, select(*_FIELDS).where(tokens.c.secret_hash == secret_hash))
 
 
 def all(conn: Connection) -> tuple[ApiToken, ...]:  # noqa: A001 - read as tokens.all
@@ -79,6 +82,11 @@ def touch(conn: Connection, id: str, at: float, *, coarse_s: float = 60.0) -> bo
     stale = or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at <= at - coarse_s)
     statement = update_table(tokens).where(tokens.c.id == id, stale).values(last_used_at=at)
     return conn.execute(statement).rowcount == 1
+
+
+def _first(conn: Connection, query: Select[Any]) -> ApiToken | None:
+    row = conn.execute(query.order_by(tokens.c.id)).one_or_none()
+    return None if row is None else _token(row)
 
 
 def _token(row: Any) -> ApiToken:

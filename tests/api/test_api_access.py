@@ -1,6 +1,7 @@
 import pytest
 
-from runners.api.access import SCOPES, new_token, secret_hash
+from runners.api.access import SCOPES, new_token
+from runners.registration.registration import token_hash
 from runners.store import tokens
 from runners.wire.problem import Problem
 
@@ -24,7 +25,7 @@ def test_a_token_is_named_and_its_secret_is_stored_only_as_a_hash():
     text = made.text.get_secret_value()
     prefix, token_id, secret = text.split("_", 2)
     assert (prefix, token_id) == ("fgr", made.row.id)
-    assert made.secret_hash == secret_hash(secret)
+    assert made.secret_hash == token_hash(secret)
     assert secret not in repr(made)
 
 

@@ -66,8 +66,11 @@ async def test_after_a_change_of_the_fleet_key_the_machine_gets_a_new_registrati
     agent = await world.booted()
     (old,) = await world.runners()
     await rotate(world, "another-fleet-key-0123456789012345")
+    planner = world.fleet._loop("planner")
+    planner._woken.clear()
     waiting = await agent.claim()
     assert waiting.status_code == 204
+    assert planner._woken.is_set()
     retired = await world.runner(old.name)
     assert (retired.state, retired.reason) == (RunnerState.RETIRING, Reason.SEAL_BROKEN)
     assert retired.claimed_at is None

@@ -88,16 +88,18 @@ async def test_pages_go_back_from_the_newest_and_filters_take_one_or_several(sto
     assert await ids(repository=()) == []
 
 
-async def test_recent_repositories_are_those_served_lately_each_once(store):
+async def test_recent_repositories_are_those_served_lately_or_with_an_open_job_each_once(store):
     await keep(
         store,
         a_job(1, repository="acme/web", accepted_at=100.0),
         a_job(2, repository="acme/web", accepted_at=101.0, state=JobState.COMPLETED),
         a_job(3, repository="acme/api", accepted_at=100.0),
-        a_job(4, repository="acme/old", accepted_at=99.9),
+        a_job(4, repository="acme/old", accepted_at=99.9, state=JobState.COMPLETED),
+        a_job(6, repository="acme/open", accepted_at=1.0, state=JobState.QUEUED),
         a_job(5, repository="evil/fork", accepted_at=200.0, refused=Reason.REPOSITORY_NOT_ALLOWED),
     )
-    assert await store.run(lambda conn: jobs.recent_repositories(conn, 100.0)) == ("acme/api", "acme/web")
+    found = await store.run(lambda conn: jobs.recent_repositories(conn, 100.0))
+    assert found == ("acme/api", "acme/open", "acme/web")
 
 
 async def test_by_runner_finds_the_latest_job_of_that_runner(store):

@@ -18,6 +18,8 @@ async def test_a_token_is_found_by_its_hash_only(store):
     await store.run(lambda conn: tokens.insert(conn, OPEN, "hash-0"))
     assert await store.run(lambda conn: tokens.by_hash(conn, "hash-1")) == TOKEN
     assert await store.run(lambda conn: tokens.by_hash(conn, "t-1")) is None
+    assert await store.run(lambda conn: tokens.get(conn, "t-1")) == TOKEN
+    assert await store.run(lambda conn: tokens.get(conn, "hash-1")) is None
     assert await store.run(tokens.all) == (OPEN, TOKEN)
     with pytest.raises(IntegrityError):
         await store.run(lambda conn: tokens.insert(conn, OPEN, "hash-9"))
