@@ -49,7 +49,7 @@ def _of_demand(
 def _of_supply(runner: Runner) -> Why:
     if runner.state is RunnerState.IDLE:
         return Why(Reason.RUNNER_IDLE, f"runner {runner.name} is online; GitHub has not assigned the job yet")
-    if runner.state is RunnerState.BUSY:
+    if runner.state in (RunnerState.BUSY, RunnerState.RETIRING):
         detail = f"runner {runner.name} has taken a job, maybe this one: GitHub has not said yet"
         return Why(Reason.SUPPLY_ON_ITS_WAY, detail)
     return Why(Reason.SUPPLY_ON_ITS_WAY, f"runner {runner.name} is {runner.state}")

@@ -12,6 +12,7 @@ from runners.model.nouns import Machine, Runner
 from runners.model.reason import Reason, Why
 from runners.model.snapshot import MachineReading, SeenMachine, SeenRunner, Snapshot
 from runners.model.states import JobState, MachineState, RunnerState
+from runners.planning.tally import has_unnamed_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +177,11 @@ def _progress(runner: Runner, machine: Machine, seen: SeenRunner | None) -> Iter
 
 
 def _is_gone(snapshot: Snapshot, runner: Runner, *, machine_gone: bool) -> bool:
-    """No registration is left at GitHub, and its Machine is gone or never had the registration."""
-    if runner.claimed_at is not None and not machine_gone:
+    """No registration is left at GitHub, and its Machine is gone or never had the registration.
+
+    One that ran a job nobody has named yet is remembered a little longer: it answers for that job.
+    """
+    if (runner.claimed_at is not None and not machine_gone) or has_unnamed_job(snapshot, runner):
         return False
     if not may_be_registered(runner):
         return True

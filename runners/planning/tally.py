@@ -27,7 +27,7 @@ class Tally:
         demand: queued jobs that supply may be made for now, in the order they should be served.
         deferred: queued jobs that are backed off.
         supply: Runners that can still take a job, the furthest along first.
-        unnamed: Runners that have just taken a job GitHub has not named yet; see ``_is_unnamed``.
+        unnamed: Runners that have just taken a job GitHub has not named yet; see ``has_unnamed_job``.
         doubtful: Runners whose Machine's create was lost and which no reading shows; they count against caps.
         ready_spares: Machines booting or ready without a Runner, the furthest along first.
         stopped_spares: stopped spares, oldest first.
@@ -92,7 +92,7 @@ def tally(snapshot: Snapshot, pool: Pool) -> Tally:
         demand=tuple(job for job in queued if job.not_before <= snapshot.now),
         deferred=tuple(job for job in queued if job.not_before > snapshot.now),
         supply=tuple(supply),
-        unnamed=_unnamed(snapshot, runners),
+        unnamed=tuple(runner for runner in runners if has_unnamed_job(snapshot, runner)),
         doubtful=doubtful,
         ready_spares=tuple(ready),
         stopped_spares=tuple(stopped),
@@ -100,26 +100,32 @@ def tally(snapshot: Snapshot, pool: Pool) -> Tally:
     )
 
 
-def _unnamed(snapshot: Snapshot, runners: list[Runner]) -> tuple[Runner, ...]:
-    """Runners that are busy with a job no fact has named: most likely one that still counts as queued.
+def has_unnamed_job(snapshot: Snapshot, runner: Runner) -> bool:
+    """Whether it has taken a job that no fact has named yet: most likely one that still counts as queued.
 
-    The started hook and the runner list come before the webhook (median 2 s, P95 over 140 s). Without this,
-    every job would get a second Runner as soon as its first one took it. The next queue sweep tells which job
-    it is; one that is unknown for longer is somebody else's.
+    The started hook and the runner list come before the webhook (median 2 s, P95 over 140 s), and a short job
+    may end before it. Without this, each such job would get a second Runner when its first one took it. The
+    next queue sweep tells which job it was; one unknown for longer is somebody else's.
     """
-    named = {job.runner_name for job in snapshot.jobs if job.state is JobState.IN_PROGRESS}
-    return tuple(
-        runner
-        for runner in runners
-        if runner.state is RunnerState.BUSY
-        and runner.job_id is None
-        and runner.name not in named
-        and snapshot.now - (runner.busy_at or runner.state_at) <= snapshot.timing.queue_sweep_period
+    taken = runner.state is RunnerState.BUSY or (
+        runner.state is RunnerState.RETIRING and runner.finished_at is not None
+    )
+    if not taken or runner.busy_at is None or runner.job_id is not None:
+        return False
+    if snapshot.now - runner.busy_at > snapshot.timing.queue_sweep_period:
+        return False
+    return not any(
+        job.runner_name == runner.name and job.state is JobState.IN_PROGRESS for job in snapshot.jobs
     )
 
 
 def can_start(snapshot: Snapshot, spare: Machine) -> bool:
-    """Whether a stopped spare may be started now: one whose start was refused rests first."""
+    """Whether a stopped spare may be started now: its app is open, and a start that was refused lies back.
+
+    A job does not wait for one that may not; it gets a new Machine.
+    """
+    if snapshot.limits.blocked_until.get(f"fly:{spare.app}", 0.0) > snapshot.now:
+        return False
     return spare.boot is None or snapshot.now - spare.state_at > snapshot.timing.capacity_memory
 
 

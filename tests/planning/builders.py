@@ -1,4 +1,4 @@
-"""Builders of rows, readings and Snapshots: a plain default of everything, and only what a test is about said.
+"""Builders of rows, readings and Snapshots: a plain default of everything; a test says what it is about.
 
 Ages and offsets are seconds before ``NOW``; a row's ``state_at`` follows its request unless a test says more.
 """
@@ -150,7 +150,7 @@ def runners_read(*shown: SeenRunner, **fields: Any) -> RunnerReading:
 
 
 def snapshot(**fields: Any) -> Snapshot:
-    """A Snapshot in which nothing has been read yet; ``fly`` and ``github`` take one reading as a shorthand."""
+    """A Snapshot in which nothing has been read yet; ``fly`` and ``github`` also take just one reading."""
     for key, place in (("fly", APP), ("github", SCOPE)):
         reading = fields.get(key)
         if reading is not None and not isinstance(reading, Mapping):
