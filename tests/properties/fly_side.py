@@ -36,13 +36,12 @@ class FlySide:
         if machine.boots != boot or machine.state == "destroyed":
             return
         machine.state, machine.exit_code = "destroyed", code
-        name = next((r for r in self.records if r.rpartition("-")[0] == machine.name), None)
-        if machine.job is not None and name is not None:
-            job, record_name = self.hub[machine.job], name
-            self.records[name].online = False
-            self.at(LOCK, lambda: self._expire(job, record_name))
-        elif name is not None:
-            self.records[name].online = False
+        for record in self.records.values():
+            if record.name.rpartition("-")[0] == machine.name:
+                record.online = False
+        if machine.job is not None:
+            job = self.hub[machine.job]
+            self.at(LOCK, lambda: self._expire(job, job.runner))
         if self.chance(self.luck.returns):
             self.at(300.0, lambda: self._return(machine))
 
