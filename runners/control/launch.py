@@ -107,12 +107,11 @@ def _avoid(world: World, order: Order, error: UpstreamError | CredentialMissing,
     if why.reason is Reason.LAUNCH_NO_CAPACITY:
         # A start without room found one full host, not a full region: a create may go there at once.
         if order.create:
-            world.refused(machine.region, machine.machine_class, Why(Reason.NO_CAPACITY, why.detail))
+            why = Why(Reason.NO_CAPACITY, why.detail)
+            world.refused(machine.machine_class, why, region=machine.region)
     elif not isinstance(error, UpstreamError) or error.error_class is not ErrorClass.TRY_LATER:
-        # Refused for good: another region would refuse it too, so none is asked for a while.
-        pool = world.settings.pool(machine.pool)
-        for region in pool.regions if pool is not None else (machine.region,):
-            world.refused(region, machine.machine_class, why)
+        # Refused for good: in another region this app would refuse it too; another app may not.
+        world.refused(machine.machine_class, why, app=machine.app)
 
 
 def _why_not_launched(error: UpstreamError | CredentialMissing) -> Why:

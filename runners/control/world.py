@@ -60,7 +60,7 @@ class World:
         reached: called at named steps; the crash tests end the process there.
         changed: called after each commit that changed something others may watch.
         wake_planner: run the planner now.
-        refusals: recent launch refusals, newest last.
+        refusals: recent launch refusals, newest last, one per place.
         mint_refused_until: by pool, when a refused mint is tried again.
         sweeps: how many queue sweeps there were.
         swept: by name, when what had lost its partner was last ended; see Snapshot.
@@ -99,9 +99,14 @@ class World:
     held_jobs: dict[int, Reason] = field(default_factory=dict)
     view: View | None = None
 
-    def refused(self, region: str, machine_class: str, why: Why) -> None:
+    def refused(self, machine_class: str, why: Why, *, region: str = "", app: str = "") -> None:
         """Remember that a place refused a launch; what is too old to matter is forgotten."""
         now = self.clock.now()
         memory = self.settings.timing.capacity_memory
-        self.refusals = [each for each in self.refusals if now - each.at < memory]
-        self.refusals.append(Refusal(region, machine_class, now, why))
+        place = (region, app, machine_class)
+        self.refusals = [
+            each
+            for each in self.refusals
+            if now - each.at < memory and (each.region, each.app, each.machine_class) != place
+        ]
+        self.refusals.append(Refusal(region, machine_class, now, why, app))

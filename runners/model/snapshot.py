@@ -88,12 +88,19 @@ class RunnerReading:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A launch that one place refused: for lack of capacity, or for good (then for every region)."""
+    """A launch that one place refused: a region for lack of room, or an app for good.
+
+    Attributes:
+        region: that has no room for the class; "" when the app refused.
+        app: that refused the class whatever the region (a token that does not cover it, a wrong name); ""
+            when the region has no room, which is so for every app.
+    """
 
     region: str
     machine_class: str
     at: float
     why: Why
+    app: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +173,7 @@ class Snapshot:
         runners: rows that are not gone, by request time.
         fly: by app; None when its list has not been read.
         github: by scope; None when its list has not been read.
-        refusals: recent capacity refusals.
+        refusals: recent refusals of launches.
         missing_credentials: by upstream key (``fly`` or ``github:OWNER``), the credential that is missing.
         pace: by pool, how fast it has been lately.
         swept: by name, when a Machine without a row or a registration without a Runner was last ended: it

@@ -11,7 +11,7 @@ from runners.model.snapshot import Snapshot
 from runners.model.states import MachineState, RunnerState
 from runners.planning.facts import may_be_registered, mint_is_out
 from runners.planning.plan import Action, Defer, Deregister, Destroy, Retire
-from runners.planning.tally import UNCLAIMED_STATES, Tally, is_doubtful
+from runners.planning.tally import UNCLAIMED_STATES, Tally, host_was_full, is_doubtful
 
 # The Machine itself failed or is past its time: it must not serve as a spare, nor be waited for.
 _FAULTY = (Reason.NEVER_STARTED, Reason.NEVER_CLAIMED, Reason.TOO_OLD)
@@ -199,8 +199,7 @@ def _spare_overdue(snapshot: Snapshot, books: Tally, machine: Machine) -> Why | 
         return Why(Reason.POOL_DRAINED, "the pool takes no new work")
     if machine.image != snapshot.image or machine.machine_class != books.pool.settings.class_name:
         return Why(Reason.SPARE_OUTDATED, "its image or class is no longer the pool's")
-    refused = machine.state is MachineState.STOPPED and machine.reason is Reason.LAUNCH_NO_CAPACITY
-    if refused and boot is not None:
+    if host_was_full(machine):
         return Why(Reason.LAUNCH_NO_CAPACITY, "its host has no room to start it; another takes its place")
     if snapshot.now - machine.requested_at > timing.spare_max_age:
         return Why(Reason.TOO_OLD, f"a spare older than {timing.spare_max_age:g} s")

@@ -155,6 +155,18 @@ async def test_a_refusal_for_good_does_not_become_a_storm(world, status, words):
     assert world.github.registrations.all() == []
 
 
+async def test_an_app_that_refuses_for_good_leaves_the_pools_other_apps_open(tmp_path):
+    async with open_world(tmp_path, pools=[pool(apps=["app-a", "app-b"])]) as world:
+        world.net.rule("answer", "POST", "/apps/app-a/machines$", status=403, body={"error": "no"})
+        await world.arrive("build")
+        await world.plan(2)
+        assert [(row.app, row.region) for row in await world.machines()] == [("app-b", "iad")]
+        await world.arrive("another")
+        await world.plan(2)
+        assert [row.app for row in await world.machines()] == ["app-b", "app-b"]
+        assert world.net.count("POST", "/apps/app-a/machines$") == 1
+
+
 async def test_a_rate_limited_create_waits_for_its_app(world):
     world.net.rule("answer", "POST", CREATE, status=429, body={"error": "rate limit exceeded"}, times=1)
     (job,) = await world.arrive("build")
