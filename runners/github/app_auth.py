@@ -39,7 +39,7 @@ _JWT_REUSED_S = 240
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    key: str
+    key: SecretStr
     token: SecretStr
     until: float
 
@@ -66,7 +66,7 @@ class AppSigner:
         Raises:
             UpstreamError: the key is no key.
         """
-        key = self._private_key().get_secret_value()
+        key = self._private_key()
         now = self._clock.now()
         if self._signed is None or self._signed.key != key or self._signed.until <= now:
             self._signed = _Signed(key, self._sign(key, int(now)), now + _JWT_REUSED_S)
@@ -84,11 +84,12 @@ class AppSigner:
         """None: it has to be minted."""
         return None
 
-    def _sign(self, key: str, now: int) -> SecretStr:
+    def _sign(self, key: SecretStr, now: int) -> SecretStr:
         claims = {"iss": self._app_id, "iat": now - _JWT_BACKDATED_S, "exp": now + _JWT_LIFE_S}
         try:
             # A key that was kept in one line has its line breaks as \n.
-            return SecretStr(jwt.encode(claims, key.replace("\\n", "\n"), algorithm="RS256"))
+            pem = key.get_secret_value().replace("\\n", "\n")
+            return SecretStr(jwt.encode(claims, pem, algorithm="RS256"))
         except (ValueError, TypeError, jwt.PyJWTError, UnsupportedAlgorithm) as error:
             raise UpstreamError(
                 upstream=UPSTREAM,

@@ -48,6 +48,13 @@ def rig(wire, clock, app_key):
     return Rig(wire, clock, pem(app_key))
 
 
+async def test_who_signs_as_the_app_shows_neither_key_nor_signature(rig):
+    signed = await rig.signer.app_jwt()
+    shown = repr(vars(rig.signer))
+    assert "PRIVATE KEY" not in shown
+    assert signed.get_secret_value() not in shown
+
+
 class Tokens:
     """GitHub's side: tokens t1, t2, … that live for an hour and can be revoked."""
 
