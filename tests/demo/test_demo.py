@@ -4,8 +4,10 @@ import dataclasses
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ import pytest
 from runners.cli.demo.summary import PHASES, Summary
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(110)]
+
+
+GONE_DEADLINE_S = 20.0
 
 
 def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -66,3 +71,34 @@ def test_a_summary_file_in_a_missing_folder_is_refused_before_anything_starts(tm
     assert done.returncode == 2
     assert "does not exist" in done.stderr
     assert not (tmp_path / "d").exists()
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of everything that runs for the demo in that folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # It ended while we looked.
+        if str(folder) in line:
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_process_outlives_the_demo_however_it_is_ended(tmp_path: Path, told: signal.Signals) -> None:
+    folder = tmp_path / "d"
+    command = [sys.executable, "-m", "runners.cli", "demo", "--folder", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any("dispatcher on SQLite" in line for line in process.stdout)
+        assert any("serve --config" in line for line in processes_of(folder))
+        process.send_signal(told)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == (-told if told is signal.SIGKILL else 1)
+    assert told is signal.SIGKILL or said.startswith("Stopped")
+    until = time.monotonic() + GONE_DEADLINE_S
+    while left := processes_of(folder):
+        assert time.monotonic() < until, left
+        time.sleep(0.1)

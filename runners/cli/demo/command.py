@@ -42,7 +42,7 @@ def demo(
     except httpx.HTTPError as error:
         logs = f"the logs in {folder} say more"
         fail(Exit.UNREACHABLE, f"The demo broke: one of its processes did not answer ({error!r}); {logs}.")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         fail(Exit.NO, "Stopped; every process of the demo was ended.")
     if not summary.ok:
         raise typer.Exit(Exit.NO)

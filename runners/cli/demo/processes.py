@@ -1,7 +1,7 @@
 """The demo's processes: simulators, publisher and dispatcher, started one after the other and always ended.
 
 Each writes its log to a file in the demo's folder. A process that ends before it should is an error that
-quotes the last lines of its log.
+quotes the last lines of its log. None outlives the demo, not even one that is killed: see leash.py.
 """
 
 import asyncio
@@ -19,12 +19,14 @@ from typing import Self
 
 import httpx
 
+from runners.cli.demo import leash
 from runners.cli.demo.place import Place
 
 START_DEADLINE_S = 30.0
 STOP_DEADLINE_S = 8.0
 LOOK_S = 0.05
 TAIL_LINES = 12
+TAIL_WIDTH = 200
 
 
 class DemoBroken(Exception):
@@ -159,11 +161,15 @@ class Processes:
 
     def _tail(self, name: str) -> str:
         lines = self.log(name).read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
+        shown = [
+            line if len(line) <= TAIL_WIDTH else f"{line[:TAIL_WIDTH]} …" for line in lines[-TAIL_LINES:]
+        ]
+        return "\n".join(f"    {line}" for line in [*shown, f"(from {self.log(name)})"])
 
 
 def _verb(*arguments: str) -> list[str]:
-    return ["-m", "runners.cli", *arguments]
+    """A verb of fly-gha that ends with the demo, as arguments of Python."""
+    return ["-I", "-S", leash.__file__, str(os.getpid()), sys.executable, "-m", "runners.cli", *arguments]
 
 
 def _clean_environment() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The demo's course: start everything, follow one job, drive the burst, wait for a clean world, judge."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,12 @@ async def run(options: Options, console: Console, json_file: Path | None) -> Sum
 
     Raises:
         DemoBroken: a process did not start or ended early.
+        CancelledError: it was told to stop, by SIGTERM, or by SIGHUP when its terminal was closed.
     """
+    me = asyncio.current_task()
+    if me is not None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, me.cancel)
     with sole_user(options.folder):
         return await _run(options, console, json_file)
 
