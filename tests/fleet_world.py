@@ -103,7 +103,7 @@ class HeldBody:
 
 @dataclass
 class Rule:
-    """What happens to the calls that match: ``down``, ``lose`` (the answer), ``hold`` (it), or ``answer``."""
+    """What happens to matching calls: ``down``, ``lose`` or ``hold`` (the answer), ``delay``, ``answer``."""
 
     what: str
     method: str
@@ -151,7 +151,11 @@ class Network(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("nobody answers", request=request)
         if rule.what == "answer":
             return httpx.Response(rule.status, json=rule.body, request=request)
+        if rule.what == "delay":
+            await rule.released.wait()
         answer = await self.hosts[host].handle_async_request(request)
+        if rule.what == "delay":
+            return answer
         if rule.what == "hold":
             await rule.released.wait()
             return answer

@@ -123,21 +123,25 @@ def _why_not_launched(error: UpstreamError | CredentialMissing) -> Why:
 
 
 def _not_launched(conn: Connection, order: Order, why: Why, now: float) -> None:
-    """Nothing exists at Fly: a create's row is gone, a start's spare is stopped again."""
-    machine, runner = order.machine, order.runner
+    """Nothing exists at Fly: a create's row is gone, a start's spare is stopped again.
+
+    Nobody will start it, so every Runner that waits for it retires: one may have been bound to it meanwhile.
+    """
+    machine = order.machine
     to = MachineState.GONE if order.create else MachineState.STOPPED
     machines.move(conn, machine.name, to, at=now, actor=ACTOR, reason=why.reason, detail=why.detail)
-    if runner is not None:
-        runners.move(
-            conn,
-            runner.name,
-            RunnerState.RETIRING,
-            at=now,
-            actor=ACTOR,
-            reason=why.reason,
-            detail=why.detail,
-            retiring_at=now,
-        )
+    for runner in runners.by_machine(conn, machine.name):
+        if runner.state is RunnerState.REQUESTED:
+            runners.move(
+                conn,
+                runner.name,
+                RunnerState.RETIRING,
+                at=now,
+                actor=ACTOR,
+                reason=why.reason,
+                detail=why.detail,
+                retiring_at=now,
+            )
 
 
 def _note(conn: Connection, machine: Machine, why: Why, outcome: str, now: float) -> None:
@@ -176,7 +180,8 @@ async def mint_for(world: World, runner: Runner) -> None:
             # A Runner that was retired meanwhile claims nothing: what was minted is only to be removed.
             sealed.put(conn, runner.name, ciphertext, now)
             runners.set_hook_token(conn, runner.name, hook_hash)
-        known = {} if github_id is None else {"github_id": github_id}
+        # What GitHub has just made is there, whatever a DELETE before it has found.
+        known = {} if github_id is None else {"github_id": github_id, "deregistered_at": None}
         runners.update(conn, runner.name, minted_at=now, **known)
 
     await world.store.run(op)

@@ -135,13 +135,9 @@ def _pool(world: World, settings: PoolSettings, rows: _Rows, spent: Mapping[str,
             "stopped": override.stopped,
         }
         changes = {name: value for name, value in numbers.items() if value is not None}
-    overridden = set(changes)
-    if override is not None and override.drained is not None:
-        overridden.add("drained")
     return Pool(
         settings=settings.model_copy(update=changes),
         drained=drained,
-        overridden=frozenset(overridden),
         usd_per_hour=world.prices.get(settings.name, 0.0),
         spent_today_usd=spent.get(settings.name, 0.0),
     )

@@ -57,7 +57,7 @@ def _commit_one(conn: Connection, world: World, request: Request, now: float) ->
         return None
     if isinstance(request, StartSpare):
         return _start(conn, world, pool, request, spare, now)
-    if spare.boot is None:
+    if spare.boot is None or spare.state is MachineState.STOPPED:
         return None
     runner = _new_runner(conn, world, pool, request, spare, spare.boot.seq, now)
     return Order(spare, runner, create=False, start=False)

@@ -109,14 +109,12 @@ class Pool:
 
     Attributes:
         drained: by setting or by an operator.
-        overridden: names of the settings an operator has overridden.
         usd_per_hour: price of one started Machine of its class in the dearest of its regions.
         spent_today_usd: what it has cost since 00:00 UTC.
     """
 
     settings: PoolSettings
     drained: bool = False
-    overridden: frozenset[str] = frozenset()
     usd_per_hour: float = 0.0
     spent_today_usd: float = 0.0
 

@@ -75,11 +75,6 @@ class UpstreamError(Exception):
         self.request_id = request_id
         self.next_step = next_step
 
-    @property
-    def may_have_happened(self) -> bool:
-        """Whether a mutating call may have taken effect although it failed."""
-        return not self.answered
-
     def __str__(self) -> str:
         """All of it in one line."""
         parts = [f"{self.upstream}: could not {self.attempted}: {self.why}"]

@@ -141,6 +141,24 @@ async def test_what_is_minted_for_a_runner_retired_meanwhile_is_removed_and_hand
     assert (await world.runner(runner.name)).state is RunnerState.GONE
 
 
+async def test_a_mint_that_reaches_github_after_its_runner_was_given_up_is_removed_all_the_same(world):
+    mint = world.net.rule("delay", "POST", MINT, times=1)
+    await world.arrive("build")
+    planning = asyncio.create_task(world.plan())
+    await mint.reached.wait()
+    (runner,) = await world.runners()
+    world.pass_time(world.settings.timing.launch_deadline + 1)
+    giving_up = asyncio.create_task(world.plan())
+    await met(lambda: "retire.deleted" in world.steps)
+    mint.released.set()
+    await asyncio.gather(planning, giving_up)
+    assert runner.name in names(world)
+    world.pass_time(world.settings.timing.delete_again + 1)
+    await world.plan(2)
+    assert runner.name not in names(world)
+    assert (await world.runner(runner.name)).state is RunnerState.GONE
+
+
 async def test_a_registration_nobody_claimed_is_replaced_before_github_drops_it(tmp_path):
     async with open_world(tmp_path, timing={"boot_deadline": 600}) as world:
         world.fly.faults.add("never_boots")

@@ -22,7 +22,7 @@ def test_an_upstream_error_says_what_failed_why_and_what_to_do_in_one_line():
         "fly: could not create Machine x in app y: Fly's own error (HTTP 503) [try_later] the outcome is "
         "unknown, it may have happened; not before 1234; request 01H; next: look it up by name"
     )
-    assert error.may_have_happened
+    assert not error.answered
 
 
 def test_a_bare_error_says_only_what_is_known():
