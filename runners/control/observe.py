@@ -14,7 +14,7 @@ from runners.control.world import World
 from runners.model.nouns import Job, Machine, Runner
 from runners.model.reason import Reason
 from runners.model.settings import PoolSettings
-from runners.model.snapshot import Limits, Pool, Snapshot
+from runners.model.snapshot import EarlyExit, Limits, Pool, Snapshot
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.planning.buckets import MINUTE
 from runners.planning.facts import (
@@ -27,7 +27,8 @@ from runners.planning.facts import (
     RunnerMoved,
     learn,
 )
-from runners.store import events, jobs, machines, pools, runners, sealed
+from runners.planning.storms import storm_refusals
+from runners.store import early_exits, events, jobs, machines, pools, runners, sealed
 from runners.store.connections import take_writer_lock
 
 ACTOR = "observer"
@@ -57,6 +58,7 @@ class _Rows:
     creates: dict[str, tuple[float, ...]]
     writes: dict[str, tuple[float, ...]]
     overrides: dict[str, pools.PoolOverride]
+    early_exits: tuple[EarlyExit, ...]
     paused: bool
 
 
@@ -90,7 +92,7 @@ async def _snapshot(world: World) -> Snapshot:
         runners=rows.runners,
         fly=world.readings.fly(sorted(apps), now),
         github=world.readings.github(sorted(scopes), now),
-        refusals=tuple(world.refusals),
+        refusals=(*world.refusals, *storm_refusals(rows.early_exits, settings.pools)),
         paused=rows.paused,
         daily_budget_usd=settings.fleet.daily_budget_usd,
         missing_credentials=world.missing_credentials(),
@@ -117,6 +119,7 @@ def _read(conn: Connection, world: World, now: float) -> _Rows:
         machines=machines.live(conn),
         runners=runners.live(conn),
         creates=machines.creates_since(conn, now - bucket),
+        early_exits=early_exits.since(conn, now - settings.timing.capacity_memory),
         writes=runners.writes_since(conn, now - MINUTE),
         overrides=pools.overrides(conn),
         paused=settings.fleet.paused if paused is None else paused,

@@ -19,6 +19,22 @@ EXIT_REASONS: Mapping[int, Reason] = {
     29: Reason.EXIT_AGENT_ERROR,
 }
 
+# Ends of a Machine that never became a runner: the image, the network or the registration is at fault, and
+# the next Machine of the same class will most likely end the same way.
+NEVER_WORKED = frozenset(
+    {
+        Reason.EXIT_NO_OIDC,
+        Reason.EXIT_CLAIM_REFUSED,
+        Reason.EXIT_CLAIM_TIMEOUT,
+        Reason.EXIT_CLOCK_WRONG,
+        Reason.EXIT_CONFIG_FAILED,
+        Reason.EXIT_NEVER_ONLINE,
+        Reason.EXIT_RUNNER_OUTDATED,
+        Reason.EXIT_RUNNER_FAILED,
+        Reason.EXIT_AGENT_ERROR,
+    }
+)
+
 
 def exit_reason(exit_code: int | None, *, oom: bool) -> Reason:
     """The Reason of a Machine's end; MACHINE_GONE when Fly told no code or one that is not the agent's."""

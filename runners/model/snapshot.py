@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runners.model.nouns import Job, Machine, Runner
-from runners.model.reason import Why
+from runners.model.reason import Reason, Why
 from runners.model.settings import PoolSettings
 from runners.model.timing import Timing
 
@@ -101,6 +101,15 @@ class Refusal:
     at: float
     why: Why
     app: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyExit:
+    """A Machine that ended by itself without ever having been a runner."""
+
+    machine_class: str
+    at: float
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
