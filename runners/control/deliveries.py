@@ -8,6 +8,7 @@ from runners.control.intake import DeliveryIntake
 from runners.control.world import World
 from runners.github.deliveries import DeliveryRef
 from runners.store import deliveries
+from runners.upstream.errors import ErrorClass, UpstreamError
 
 CURSOR = "delivery-log"
 # Attempts appear in the log somewhat after they were made, so each reading begins a little before the last.
@@ -33,7 +34,9 @@ async def delivery_pass(world: World, intake: DeliveryIntake) -> float | None:
                 payload = await world.github.delivery(attempt.id)
             await intake(attempt.guid, attempt.event, payload)
         except Exception as error:  # noqa: BLE001 - one delivery's failure must not hide the others
-            failure = failure or error
+            # One that GitHub no longer has will never be readable: it must not hold the cursor for ever.
+            gone = isinstance(error, UpstreamError) and error.error_class is ErrorClass.NOT_FOUND
+            failure = failure if gone else failure or error
     if failure is not None:
         # The cursor stays, so the next pass tries it again; what was taken is known by its GUID.
         raise failure

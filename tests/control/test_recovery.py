@@ -106,6 +106,17 @@ async def test_one_delivery_that_cannot_be_read_does_not_hide_the_others(app_wor
     assert all([await world.job(job.id) for job in jobs])
 
 
+async def test_a_delivery_that_github_no_longer_has_does_not_hold_the_cursor(app_world):
+    world = app_world
+    world.github.faults.add("lose_webhook", times=2, action="queued")
+    jobs = await world.arrive("one", "two")
+    world.net.rule("answer", "GET", rf"{LOG}/\d+$", times=1, status=404, body={"message": "Not Found"})
+    await catch_up(world)
+    assert float(await world.run(lambda conn: deliveries.cursor(conn, CURSOR))) == world.clock.now()
+    found = [job for job in jobs if await world.job(job.id) is not None]
+    assert len(found) == 1
+
+
 async def test_a_malformed_delivery_is_said_and_dropped(app_world, capsys):
     world = app_world
     world.github.faults.add("lose_webhook", action="queued")
