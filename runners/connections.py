@@ -89,6 +89,11 @@ class Connections:
             found.update(transport.blocked_until())
         return found
 
+    def quota(self, owner: str) -> float | None:
+        """The share of an owner's hourly GitHub quota that is left, or None before GitHub said."""
+        left = [transport.quota_left(f"github:{owner}") for transport in self.transports]
+        return next((share for share in left if share is not None), None)
+
     def missing(self) -> Mapping[str, str]:
         """By upstream key, the credential that is missing."""
         held = self.vault.names

@@ -110,6 +110,7 @@ class Fleet:
             blocked=connections.blocked,
             missing_credentials=connections.missing,
             pace=_pacer(),
+            quota=connections.quota,
             reached=seams.reached,
             changed=self.changes.notify,
             wake_planner=lambda: self._loop("planner").wake(),

@@ -42,6 +42,17 @@ def rate_limited_until(
     return min(until, now + LONGEST_PAUSE_S)
 
 
+def quota_left(headers: httpx.Headers) -> float | None:
+    """Return the share of the hourly quota that GitHub's x-ratelimit headers say is left, or None."""
+    remaining, limit = (
+        _number(headers.get("x-ratelimit-remaining")),
+        _number(headers.get("x-ratelimit-limit")),
+    )
+    if remaining is None or not limit or headers.get("x-ratelimit-resource", "core") != "core":
+        return None
+    return min(1.0, remaining / limit)
+
+
 def retry_after(value: str | None, now: float) -> float | None:
     """Return the Unix seconds that a Retry-After header names (seconds or a date), never before ``now``."""
     seconds = _number(value)

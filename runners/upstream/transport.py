@@ -13,7 +13,7 @@ import httpx
 from runners.upstream.breaker import Breaker, Pass
 from runners.upstream.clock import Clock
 from runners.upstream.errors import ErrorClass, class_of_status
-from runners.upstream.limits import DEFAULT_PAUSE_S, rate_limited_until
+from runners.upstream.limits import DEFAULT_PAUSE_S, quota_left, rate_limited_until
 from runners.upstream.record import CallRecord, path_template
 
 LONGEST_BODY = 64 * 1024 * 1024
@@ -91,6 +91,7 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
         self._pause = pause
         self._breakers: dict[str, Breaker] = {}
         self._limited: dict[str, float] = {}
+        self._quota: dict[str, float] = {}
 
     def blocked_until(self) -> dict[str, float]:
         """Return, by key, the Unix seconds until which calls are pointless; keys that are free are absent.
@@ -104,6 +105,10 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             if breaker.open_until is not None and breaker.open_until > now:
                 blocked[key] = max(breaker.open_until, blocked.get(key, now))
         return dict(sorted(blocked.items()))
+
+    def quota_left(self, key: str) -> float | None:
+        """Return the share of the key's hourly quota that its last answer said is left, 0 to 1, or None."""
+        return self._quota.get(key)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send once and read the whole answer.
@@ -174,6 +179,9 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             breaker.failed(leave, self._clock.now())
 
     def _note_limit(self, key: str, answer: httpx.Response, body: bytes) -> float | None:
+        left = quota_left(answer.headers)
+        if left is not None:
+            self._quota[key] = left
         until = rate_limited_until(
             answer.status_code, answer.headers, body, now=self._clock.now(), pause=self._pause
         )

@@ -285,3 +285,10 @@ async def test_a_reading_never_moves_a_newer_row_back(known_world):
     await world.deliver()
     await world.fleet._reading(fact, read_at)
     assert (await world.job(job.id)).state is JobState.IN_PROGRESS
+
+
+async def test_a_sweep_knows_what_github_last_said_of_the_quota(known_world):
+    world = known_world
+    await sweep(world)
+    assert world.control.quota("acme") == pytest.approx(1.0, abs=0.05)
+    assert world.control.quota("somebody-else") is None
