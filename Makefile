@@ -20,7 +20,7 @@ demo: $(READY) ## one job narrated, then 60 with faults, judged by the simulator
 	@$(BIN)/fly-gha demo $(ARGS)
 
 test: $(READY) ## every test: SQLite, PostgreSQL, real processes
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@env -u ARGS -u MAKELEVEL -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(READY) ## ruff, mypy --strict, import contracts, generated docs
 	@echo "check: ruff, mypy --strict, import contracts, generated docs"
