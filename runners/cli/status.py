@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
+from runners.cli.screen import screen
 
 _LIVE_RUNNERS = ("requested", "launching", "booting", "claimed", "idle", "busy", "retiring")
 
@@ -18,7 +18,7 @@ def status(url: UrlOption = DEFAULT_URL, token_file: TokenOption = "", as_json: 
     if as_json:
         typer.echo(json.dumps(fleet, indent=2))
         return
-    console = Console(highlight=False)
+    console = screen()
     queue, paused = fleet["queue"], " (paused)" if fleet["paused"] else ""
     counts = (
         f"{queue['queued']} queued · {queue['in_progress']} running · {queue['waiting']} awaiting approval"

@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from runners.api.access import SCOPES, new_token
 from runners.cli.configuration import DEFAULT_CONFIG, ConfigOption, settings_or_exit
 from runners.cli.dispatcher import JsonOption
 from runners.cli.outcome import Exit, fail
+from runners.cli.screen import screen
 from runners.model.settings import Settings
 from runners.store import tokens
 from runners.store.engine import OpenStore, open_store
@@ -29,6 +29,7 @@ app = typer.Typer(no_args_is_help=True, help="API tokens.")
 LocalOption = Annotated[bool, typer.Option("--local", help="Work on the store that fleet.toml names.")]
 DAY = 86_400.0
 DAYS_MAX = 36_500
+TO_THE_MINUTE = len("2026-01-01T00:00")
 
 
 @app.command()
@@ -87,11 +88,10 @@ def list_tokens(
     now = SystemClock().now()
     for token in found:
         state = "revoked" if token.revoked_at is not None else "valid" if token.valid(now) else "ended"
-        ends = maybe_rfc3339(token.expires_at) or "never"
-        table.add_row(
-            token.id, token.name, " ".join(sorted(token.scopes)), rfc3339(token.created_at), ends, state
-        )
-    Console().print(table)
+        ends = (maybe_rfc3339(token.expires_at) or "never")[:TO_THE_MINUTE]
+        created = rfc3339(token.created_at)[:TO_THE_MINUTE]
+        table.add_row(token.id, token.name, " ".join(sorted(token.scopes)), created, ends, state)
+    screen().print(table)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
 from runners.cli.outcome import Exit, fail
+from runners.cli.screen import screen
 
 # A job's page, or a check's, whose id is the job's.
 _JOB_URL = re.compile(r"/actions/runs/\d+/job/(\d+)|(?<!/actions)/runs/(\d+)(?:[/?#]|$)")
@@ -33,7 +34,7 @@ def why(
     if as_json:
         typer.echo(json.dumps(found if len(found) > 1 else found[0], indent=2))
         return
-    console = Console(highlight=False)
+    console = screen()
     for each in found:
         held = dispatcher.get(
             "/v1/events", {"target": f"job/{each['id']}", "verb": "held", "limit": HELD_SHOWN}
