@@ -73,6 +73,18 @@ def test_a_summary_file_in_a_missing_folder_is_refused_before_anything_starts(tm
     assert not (tmp_path / "d").exists()
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """Neither exists for anyone, root included: a file is no folder, and a folder is no file."""
+    (tmp_path / "file").touch()
+    no_folder = demo(tmp_path / "file" / "d")
+    assert no_folder.returncode == 3
+    assert no_folder.stderr.startswith("The demo did not start")
+    no_file = demo(tmp_path / "d", "--json", str(tmp_path))
+    assert no_file.returncode == 2
+    assert "cannot be written" in no_file.stderr
+    assert not (tmp_path / "d").exists()
+
+
 def processes_of(folder: Path) -> list[str]:
     """Command lines of everything that runs for the demo in that folder."""
     found = []

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import httpx
 import typer
-from rich.console import Console
 
 from runners.cli.demo.options import Options, Sabotage
 from runners.cli.outcome import Exit, fail
+from runners.cli.screen import screen
 
 DEFAULT_FOLDER = Path(".fly-gha/demo")
 
@@ -27,16 +27,20 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where its files go.")] = DEFAULT_FOLDER,
 ) -> None:
     """Follow one job, then drive 60 with faults against simulated Fly, GitHub and Infisical."""
-    console = Console(highlight=False)
+    console = screen()
     console.print(f"fly-gha demo: simulated Fly, GitHub and Infisical, time scale 1:{scale:g}")
     if json_file is not None and not json_file.parent.is_dir():
         fail(Exit.BAD_USE, f"--json {json_file}: the folder {json_file.parent} does not exist.")
-    from runners.cli.demo.processes import DemoBroken  # noqa: PLC0415 - the first line must not wait for it
+    if json_file is not None:
+        _may_write(json_file)
+    from runners.cli.demo.processes import DemoBroken, FolderRefused  # noqa: PLC0415 - the first line must not wait for it
     from runners.cli.demo.run import run  # noqa: PLC0415 - likewise
 
     options = Options(seed, scale, folder.resolve(), sabotage, keep_serving, trace, Path(sys.argv[0]))
     try:
         summary = asyncio.run(run(options, console, json_file))
+    except FolderRefused as error:
+        fail(Exit.UNREACHABLE, f"The demo did not start: {error}")
     except DemoBroken as error:
         fail(Exit.UNREACHABLE, f"The demo broke: {error}")
     except httpx.HTTPError as error:
@@ -46,3 +50,11 @@ def demo(
         fail(Exit.NO, "Stopped; every process of the demo was ended.")
     if not summary.ok:
         raise typer.Exit(Exit.NO)
+
+
+def _may_write(json_file: Path) -> None:
+    """Find out before the demo, not after it, that its summary has no place."""
+    try:
+        json_file.open("a", encoding="utf-8").close()
+    except OSError as error:
+        fail(Exit.BAD_USE, f"--json {json_file} cannot be written: {error.strerror}.")

@@ -33,19 +33,31 @@ class DemoBroken(Exception):
     """A process of the demo did not start or ended early; the message quotes its log."""
 
 
+class FolderRefused(DemoBroken):
+    """The demo's folder cannot be had, so nothing was started."""
+
+
 @contextmanager
 def sole_user(folder: Path) -> Iterator[None]:
     """Hold the folder: two demos in one would take each other's database away.
 
     Raises:
-        DemoBroken: another demo holds it.
+        FolderRefused: another demo holds it, or it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = (folder / "lock").open("w")
+    except OSError as error:
+        raise FolderRefused(
+            f"{folder} cannot be written: {error.strerror}; name another --folder."
+        ) from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise DemoBroken(f"another demo uses {folder}; wait for it, or name another --folder.") from None
+            raise FolderRefused(
+                f"another demo uses {folder}; wait for it, or name another --folder."
+            ) from None
         yield
 
 

@@ -12,6 +12,7 @@ from runners.cli.demo.reader import Reader
 from runners.cli.demo.summary import Spread, Summary
 
 TRACE_PAGE = 500
+UP_S = 4
 
 
 def print_summary(console: Console, summary: Summary) -> None:
@@ -42,17 +43,21 @@ def print_summary(console: Console, summary: Summary) -> None:
 def print_commands(
     console: Console, program: Path, place: Place, summary: Summary, *, keep_serving: bool
 ) -> None:
-    """Three commands to paste; without --keep-serving the first serves what the demo left, read-only."""
+    """Commands to paste; without --keep-serving the first serves what the demo left, read-only.
+
+    It waits until the dispatcher is up, so that all may be pasted at once.
+    """
     try:
         fly_gha = str(program.resolve().relative_to(Path.cwd()))
     except ValueError:
         fly_gha = str(program)
     access = f"--url {place.url} --token-file {shlex.quote(str(place.token_file))}"
-    serve = f"{fly_gha} serve --observe --log-level error --config {shlex.quote(str(place.fleet))} &"
-    again = f"{fly_gha} demo --keep-serving --seed {summary.seed}"
+    serve = (
+        f"{fly_gha} serve --observe --log-level error --config {shlex.quote(str(place.fleet))} & sleep {UP_S}"
+    )
     console.print("\nTo paste:")
     for what, command in (
-        ("keep it serving", again if keep_serving else serve),
+        *(() if keep_serving else (("keep it serving", serve),)),
         ("ask why", f"{fly_gha} why {summary.slowest_job} {access}"),
         ("the events", f"{fly_gha} events {access}"),
     ):
