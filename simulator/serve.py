@@ -31,6 +31,7 @@ GRACEFUL_STOP_S = 1
 PARENT_LOOK_S = 0.5
 START_LOOK_S = 0.01
 BAD_CONFIG = 2
+CANNOT_LISTEN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ async def serve_all(config: SimConfig, *, parent_pid: int | None = None) -> None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run as a program; returns 2 and one line per mistake when the configuration is wrong."""
+    """Run as a program; 2 and one line per mistake for a wrong configuration, 3 for ports it cannot have."""
     parser = argparse.ArgumentParser(prog="python -m simulator.serve", description="Serve the simulators.")
     parser.add_argument("--config", type=Path, required=True, help="JSON file, see SimConfig")
     parser.add_argument("--parent-pid", type=int, help="stop when this process is gone")
@@ -113,7 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             where = ".".join(str(part) for part in mistake["loc"])
             sys.stderr.write(f"{chosen.config}: {where}: {mistake['msg']}\n")
         return BAD_CONFIG
-    asyncio.run(serve_all(config, parent_pid=chosen.parent_pid))
+    try:
+        asyncio.run(serve_all(config, parent_pid=chosen.parent_pid))
+    except OSError as wrong:
+        sys.stderr.write(f"{chosen.config}: the simulators cannot listen on these ports: {wrong.strerror}\n")
+        return CANNOT_LISTEN
     return 0
 
 

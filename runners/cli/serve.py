@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import secrets
 import signal
@@ -51,10 +52,9 @@ def serve(
         fail(Exit.UNREACHABLE, str(error))
     except OSError as error:
         where = f"{settings.fleet.host}:{settings.fleet.port}"
-        fail(
-            Exit.UNREACHABLE,
-            f"Cannot listen on {where}: {error.strerror}. Set fleet.port, or end what uses it.",
-        )
+        taken = error.errno == errno.EADDRINUSE
+        hint = "Set fleet.port, or end what uses it." if taken else "Set fleet.host and fleet.port."
+        fail(Exit.UNREACHABLE, f"Cannot listen on {where}: {error.strerror}. {hint}")
 
 
 async def run_dispatcher(
@@ -76,10 +76,17 @@ async def run_dispatcher(
     listening = socket.create_server((settings.fleet.host, settings.fleet.port))
     clock = SystemClock()
     embedded = settings.fleet.database_url.startswith("sqlite")
+    store = open_store(settings.fleet.database_url)
+    try:
+        # Tried before the server runs: what fails inside it comes out as its traceback.
+        await store.migrate()
+    except StoreError:
+        await store.close()
+        raise
     fleet = Fleet(
         settings,
         clock,
-        open_store(settings.fleet.database_url),
+        store,
         connect(settings, clock, environ),
         Seams(
             entropy=secrets.token_bytes,

@@ -60,12 +60,18 @@ def test_a_port_in_use_is_told_before_anything_starts(tmp_path):
     assert not (tmp_path / "fleet.db").exists()
 
 
-def test_a_store_that_cannot_be_opened_ends_serve(tmp_path):
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite:///{folder}/none/fleet.db", "sqlite:///{folder}/fleet.toml", "postgresql://u@127.0.0.1:1/x"],
+)
+def test_a_store_that_cannot_be_opened_ends_serve_with_one_sentence(tmp_path, url):
+    """No folder, a file that is no database, no server: what it says is no traceback, see verb()."""
     path = tmp_path / "fleet.toml"
-    path.write_text(f'[fleet]\nport = 0\ndatabase_url = "sqlite:///{tmp_path}/none/fleet.db"\n\n{POOL}')
+    path.write_text(f'[fleet]\nport = 0\ndatabase_url = "{url.format(folder=tmp_path)}"\n\n{POOL}')
     done = verb("serve", "--config", str(path))
     assert done.returncode == 3
-    assert done.stderr.strip()
+    assert "Next: check that" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def signed(world, body):
@@ -138,6 +144,17 @@ def test_a_world_that_is_none_is_bad_use(tmp_path, text):
 
 def test_a_world_file_that_is_not_there_is_bad_use(tmp_path):
     assert verb("sim", "--config", str(tmp_path / "none.json")).returncode == 2
+
+
+def test_simulators_that_cannot_have_their_port_say_so(tmp_path):
+    path = world_of_the_docs(tmp_path, "none")
+    world = json.loads(path.read_text())
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        world["ports"]["fly"] = held.getsockname()[1]
+        path.write_text(json.dumps(world))
+        done = verb("sim", "--config", str(path))
+    assert done.returncode == 3
+    assert "cannot listen" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("dance",), ("status", "extra"), ("--colour",), ("token",), ("why",)])
