@@ -33,7 +33,8 @@ async def planner_pass(world: World, *, touch: bool = True) -> float | None:
     term = await _term(world, now, period * LEASE_PERIODS) if touch else None
     snapshot = await observe(world)
     decided = plan(snapshot)
-    world.view = View(snapshot, decided, explain(snapshot, decided), forecast(snapshot, decided))
+    whys = explain(snapshot, decided)
+    world.view = View(snapshot, decided, whys, forecast(snapshot, decided, whys))
     if term is not None:
         await apply(world, snapshot, decided, term)
         await _note_held(world, decided)

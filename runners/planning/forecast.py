@@ -48,9 +48,15 @@ class Forecast:
     position: int
 
 
-def forecast(snapshot: Snapshot, plan: Plan) -> Mapping[int, Forecast]:
-    """By job id, the expected start of every queued or waiting job of the Snapshot."""
-    whys = explain(snapshot, plan)
+def forecast(snapshot: Snapshot, plan: Plan, whys: Mapping[int, Why] | None = None) -> Mapping[int, Forecast]:
+    """By job id, the expected start of every queued or waiting job of the Snapshot.
+
+    Args:
+        snapshot: what the planner knew.
+        plan: what it decided.
+        whys: what ``explain`` says of the two, when the caller has it already.
+    """
+    whys = explain(snapshot, plan) if whys is None else whys
     found: dict[int, Forecast] = {}
     for books in tallies_of(snapshot):
         pace = snapshot.pace.get(books.pool.name, Pace())

@@ -1,7 +1,7 @@
 """What the rest of the fleet knows of credentials: a source to read, and a Vault that remembers.
 
 The Vault keeps the last good reading: an Infisical that is down for an hour stops nothing that runs, it only
-makes the reading old, and the age is there for everyone to see. A value is a SecretStr from the moment it is
+makes the reading old, which `age` tells. A value is a SecretStr from the moment it is
 read; no error, repr or event made here holds one.
 """
 
