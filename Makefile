@@ -7,6 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ARGS   ?=
+LOCK   := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 pyproject.toml
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,8 +38,9 @@ docs: $(READY) ## write the generated parts of README.md and docs/ anew
 	@$(BIN)/python tools/generate_docs.py
 
 lock: ## resolve the dependencies anew (needs uv)
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/run.txt
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements/dev.txt
+	$(LOCK) --extra dispatcher -o requirements/run.txt
+	$(LOCK) --extra status -o requirements/status.txt
+	$(LOCK) --extra dispatcher --extra status --group dev -o requirements/dev.txt
 
 clean: ## remove the virtual environment and what tools cached
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache out

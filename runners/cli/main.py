@@ -5,6 +5,8 @@ from importlib import import_module
 import typer
 from typer.core import TyperGroup
 
+from runners.cli.outcome import Exit, fail
+
 VERBS = {
     "serve": "runners.cli.serve:serve",
     "demo": "runners.cli.demo.command:demo",
@@ -30,7 +32,14 @@ class Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         module, _, name = VERBS[cmd_name].partition(":")
-        verb = getattr(import_module(module), name)
+        try:
+            verb = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            fail(
+                Exit.BAD_USE,
+                f"fly-gha {cmd_name} needs the package {error.name}, which is not installed: "
+                'install the dispatcher with its dependencies, "fly-gha[dispatcher]".',
+            )
         if not isinstance(verb, typer.Typer):
             single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
             single.command(cmd_name)(verb)
