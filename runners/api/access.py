@@ -9,13 +9,14 @@ import base64
 import hmac
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, cast
 
 from fastapi import Depends, Request
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
+from runners.api.narrowing import narrowed
 from runners.api.port import FleetPort
 from runners.api.problems import ApiProblem
 from runners.api.sight import Sight
@@ -181,12 +182,16 @@ async def _port(request: Request) -> FleetPort:
 
 async def _viewer(request: Request, scope: Scope) -> Viewer:
     access = cast(Access, request.app.state.access)
-    route = getattr(request.scope.get("route"), "path", "an address")
-    return await access.viewer(request.headers.get("authorization"), scope, f"{request.method} {route}")
+    return await access.viewer(request.headers.get("authorization"), scope, _attempted(request))
+
+
+def _attempted(request: Request) -> str:
+    return f"{request.method} {getattr(request.scope.get('route'), 'path', 'an address')}"
 
 
 async def _reader(request: Request) -> Viewer:
-    return await _viewer(request, "read")
+    viewer = await _viewer(request, "read")
+    return replace(viewer, sight=narrowed(viewer.sight, request.headers, _attempted(request)))
 
 
 async def _operator(request: Request) -> Viewer:

@@ -11,11 +11,14 @@ from runners.api.lookups import not_found
 from runners.api.pool_views import pool_views, scene
 from runners.api.reading import Reader
 from runners.api.status_view import fingerprint, fleet_status
+from runners.wire.headers import POOLS_HEADER, REPOSITORIES_HEADER
 from runners.wire.pool import PoolList, PoolView
 from runners.wire.status import FleetStatus
 from runners.wire.times import rfc3339
 
 router = APIRouter(prefix="/v1", tags=["read"])
+# What else than its address an answer depends on.
+VARY = f"Authorization, {REPOSITORIES_HEADER}, {POOLS_HEADER}"
 
 
 async def _rows(request: Request) -> Reader:
@@ -30,7 +33,7 @@ async def status(fleet: Fleet, viewer: MayRead, rows: Rows, request: Request) ->
     """The whole fleet at one revision, with an ETag that changes when anything but the time does."""
     view = fleet_status(fleet, await rows.read(), viewer.sight)
     etag = f'W/"{fingerprint(view)}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": VARY}
     if _matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return _json(view, headers)

@@ -90,7 +90,7 @@ def _seen(spans: Iterable[Span], sight: Sight, settings: Settings) -> Iterator[S
     names = {pool.name for pool in sight.pools_of(settings)}
     for span in spans:
         if span.pool in names and (
-            not sight.repositories or (span.repository and sight.repository(span.repository))
+            not sight.by_repository or (span.repository and sight.repository(span.repository))
         ):
             yield span
 

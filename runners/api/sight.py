@@ -1,4 +1,4 @@
-"""Sight: what a token limited to repositories or pools may see, in lists, counts, the stream and "not found".
+"""Sight: what a limited reader may see, in lists, counts, the stream and "not found" alike.
 
 Two rules. What belongs to a job (the job, the runner that runs it, their events, usage) is seen only where
 both its repository and its pool are. What belongs to a pool (caps, Machines, spares, money) is capacity: it
@@ -18,40 +18,63 @@ from runners.store import jobs, machines, runners
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The limits of one token; empty means unlimited.
+    """The limits of one reader; empty means unlimited.
 
     Attributes:
         repositories: ``owner/name`` patterns.
         pools: names.
+        within: another Sight that must allow it, too. Two sets of patterns have no common pattern in general,
+            so an intersection is not computed: both are asked.
     """
 
     repositories: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()
+    within: "Sight | None" = None
+    # A fleet has thousands of jobs of few repositories: each is matched against the patterns once.
+    _matched: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def narrowed(self, repositories: tuple[str, ...] = (), pools: tuple[str, ...] = ()) -> "Sight":
+        """What this Sight and these limits both allow; never more than this Sight alone."""
+        return Sight(repositories, pools, within=self) if repositories or pools else self
 
     @property
     def everything(self) -> bool:
         """Whether nothing is hidden."""
-        return not self.repositories and not self.pools
+        return not self.repositories and not self.pools and (self.within is None or self.within.everything)
+
+    @property
+    def by_repository(self) -> bool:
+        """Whether any repository is hidden."""
+        return bool(self.repositories) or (self.within is not None and self.within.by_repository)
 
     def repository(self, name: str) -> bool:
         """Whether what belongs to this repository may be seen."""
         lower = name.lower()
-        return not self.repositories or any(fnmatchcase(lower, each.lower()) for each in self.repositories)
+        if lower not in self._matched:
+            allowed = not self.repositories or any(
+                fnmatchcase(lower, each.lower()) for each in self.repositories
+            )
+            self._matched[lower] = allowed and (self.within is None or self.within.repository(name))
+        return self._matched[lower]
+
+    def owner(self, owner: str) -> bool:
+        """Whether some repository of this owner may be seen, as far as each set of patterns tells alone."""
+        allowed = not self.repositories or any(
+            fnmatchcase(owner, each.lower().partition("/")[0]) for each in self.repositories
+        )
+        return allowed and (self.within is None or self.within.owner(owner))
 
     def pool_name(self, name: str | None) -> bool:
         """Whether the pool limit allows this pool; no pool at all is seen only without that limit."""
-        return not self.pools or name in self.pools
+        allowed = not self.pools or name in self.pools
+        return allowed and (self.within is None or self.within.pool_name(name))
 
     def pool(self, pool: PoolSettings) -> bool:
         """Whether this pool may be seen: it must be able to serve some repository that may be."""
         if not self.pool_name(pool.name):
             return False
-        if not self.repositories:
-            return True
         place = pool.scope.partition("/")[2].lower()
-        if pool.scope.startswith("repos/"):
-            return self.repository(place)
-        return any(fnmatchcase(place, each.lower().partition("/")[0]) for each in self.repositories)
+        return self.repository(place) if pool.scope.startswith("repos/") else self.owner(place)
 
     def pools_of(self, settings: Settings) -> tuple[PoolSettings, ...]:
         """The pools that may be seen, in configuration order."""
@@ -75,14 +98,15 @@ class Look:
     settings: Settings
     _targets: dict[str, bool] = field(default_factory=dict)
     _jobs: dict[int, bool] = field(default_factory=dict)
+    _pools: dict[str, bool] = field(default_factory=dict)
 
     def runner(self, runner: Runner) -> bool:
         """Whether this Runner may be seen: its pool, and the job it was seen to run, if any."""
         if self.sight.everything:
             return True
-        if runner.pool not in {pool.name for pool in self.sight.pools_of(self.settings)}:
+        if not self._pool(runner.pool):
             return False
-        return not self.sight.repositories or runner.job_id is None or self._job(runner.job_id)
+        return not self.sight.by_repository or runner.job_id is None or self._job(runner.job_id)
 
     def target(self, target: str) -> bool:
         """Whether an event about this target may be seen; a limited token sees none whose row is gone."""
@@ -105,7 +129,12 @@ class Look:
             return runner is not None and self.runner(runner)
         if kind == "machine":
             return self._machine(name)
-        return kind == "pool" and name in {pool.name for pool in self.sight.pools_of(self.settings)}
+        return kind == "pool" and self._pool(name)
+
+    def _pool(self, name: str) -> bool:
+        if not self._pools:
+            self._pools.update({pool.name: self.sight.pool(pool) for pool in self.settings.pools})
+        return self._pools.get(name, False)
 
     def _job(self, job_id: int) -> bool:
         if job_id not in self._jobs:
@@ -115,6 +144,6 @@ class Look:
 
     def _machine(self, name: str) -> bool:
         machine = machines.get(self.conn, name)
-        if machine is None or machine.pool not in {p.name for p in self.sight.pools_of(self.settings)}:
+        if machine is None or not self._pool(machine.pool):
             return False
         return all(self.runner(runner) for runner in runners.by_machine(self.conn, name))

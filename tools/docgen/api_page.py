@@ -11,6 +11,12 @@ from runners.api.lookups import LIMIT_MAX
 from runners.wire.answer import Answer
 from runners.wire.delivery import DeliveryAnswer
 from runners.wire.event import EventPage, EventView
+from runners.wire.headers import (
+    NARROWING_ENTRIES_MAX,
+    NARROWING_ENTRY_MAX,
+    POOLS_HEADER,
+    REPOSITORIES_HEADER,
+)
 from runners.wire.health import Check, Health, Readiness
 from runners.wire.job import ForecastView, JobAnswer, JobPage, JobView, PhaseView
 from runners.wire.pool import Budget, PoolList, PoolView, QueueSummary, Spares
@@ -51,6 +57,11 @@ def api_page() -> str:
         "--local` makes one ([cli.md](cli.md)). A token may be limited to repositories and pools: lists, "
         "counts, the stream and what is not found then show it nothing else. The scopes `operate` and "
         "`admin` can be given to a token and open no route yet.",
+        f"A reader may ask to see less than its token allows: the header `{REPOSITORIES_HEADER}` takes "
+        "comma-separated "
+        f"`owner/name` patterns and `{POOLS_HEADER}` pool names, each at most {NARROWING_ENTRIES_MAX} of at "
+        f"most {NARROWING_ENTRY_MAX} characters. What they leave out is hidden everywhere, as a token so "
+        "limited hides it; absent or empty they leave out nothing, and one that cannot be read is refused.",
         "Every answer carries `X-Fly-Gha-Now`, the dispatcher's time in Unix seconds. Every error is a "
         "[Problem](#problem) (`application/problem+json`) and never quotes what the caller sent.",
         "## Routes",
