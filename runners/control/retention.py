@@ -16,7 +16,9 @@ async def retention_pass(world: World) -> float | None:
     removed = 0
     while True:
         batch = await world.store.run(
-            lambda conn: retention.purge(conn, now - timing.retention, tokens_expired_before=forgotten)
+            lambda conn: retention.purge(
+                conn, now - timing.retention, tokens_expired_before=forgotten, now=now
+            )
         )
         removed += batch.total
         if not batch.total:

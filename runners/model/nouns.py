@@ -128,6 +128,7 @@ class Runner:
         deregistered_at: when GitHub confirmed the registration's absence.
         job_id: the job it was seen to run.
         reason: why it is in its state.
+        end_asked: an operator wants its end: OPERATOR_RETIRED unless it runs a job, OPERATOR_FORCED even then.
     """
 
     name: str
@@ -154,6 +155,7 @@ class Runner:
     gone_at: float | None = None
     job_id: int | None = None
     reason: Reason | None = None
+    end_asked: Reason | None = None
 
     @property
     def owner(self) -> str:

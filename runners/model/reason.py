@@ -57,6 +57,7 @@ class Reason(StrEnum):
     SURPLUS = "surplus"
     SPARE_OUTDATED = "spare_outdated"
     OPERATOR_RETIRED = "operator_retired"
+    OPERATOR_FORCED = "operator_forced"
     REGISTRATION_EXPIRED = "registration_expired"
     REGISTRATION_VANISHED = "registration_vanished"
     DID_NOT_EXIT = "did_not_exit"
@@ -98,6 +99,9 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     REQUEST_INVALID = "request_invalid"
+    CHANGED_SINCE = "changed_since"
+    KEY_USED_BEFORE = "key_used_before"
+    ONLY_OBSERVING = "only_observing"
     TOO_MANY_STREAMS = "too_many_streams"
     STORE_UNAVAILABLE = "store_unavailable"
     INTERNAL_ERROR = "internal_error"
@@ -114,6 +118,9 @@ class Reason(StrEnum):
     EXIT_RUNNER_FAILED = "exit_runner_failed"
     EXIT_AGENT_ERROR = "exit_agent_error"
     OUT_OF_MEMORY = "out_of_memory"
+
+    # What an operator had done.
+    OPERATOR_REQUEST = "operator_request"
 
     # What observing found.
     RECOVERED_BY_SWEEP = "recovered_by_sweep"

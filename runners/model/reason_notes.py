@@ -33,17 +33,15 @@ WAITING_NOTES: Mapping[Reason, ReasonNote] = {
         "GitHub holds the job for an approval or a wait timer; nothing boots for it.", "approve it at GitHub"
     ),
     Reason.POOL_AT_MAX: ReasonNote(
-        "The pool has as many Machines as it may have.", "wait, or raise `pools.max_machines`"
+        "The pool has as many Machines as it may have.", "wait, or `fly-gha scale POOL --max N`"
     ),
     Reason.FLEET_AT_MAX: ReasonNote(
         "All pools together have as many Machines as they may have.", "wait, or raise `fleet.max_machines`"
     ),
     Reason.POOL_DRAINED: ReasonNote(
-        "The pool takes no new work.", "set `pools.drained` to false, or name a `fallback`"
+        "The pool takes no new work.", "`fly-gha undrain POOL`, or name a `fallback`"
     ),
-    Reason.FLEET_PAUSED: ReasonNote(
-        "The fleet launches nothing; what runs goes on.", "set `fleet.paused` to false"
-    ),
+    Reason.FLEET_PAUSED: ReasonNote("The fleet launches nothing; what runs goes on.", "`fly-gha resume`"),
     Reason.POOL_BUDGET_SPENT: ReasonNote(
         "The pool has spent its money of this day (UTC).", "wait, or raise `pools.daily_budget_usd`"
     ),
@@ -106,7 +104,11 @@ ENDING_NOTES: Mapping[Reason, ReasonNote] = {
     ),
     Reason.SURPLUS: ReasonNote("More was on its way than is needed now."),
     Reason.SPARE_OUTDATED: ReasonNote("The spare's image or class is no longer the pool's; it is replaced."),
-    Reason.OPERATOR_RETIRED: ReasonNote("An operator ended it."),
+    Reason.OPERATOR_RETIRED: ReasonNote("An operator had it ended; the event before has who and why."),
+    Reason.OPERATOR_FORCED: ReasonNote(
+        "An operator had it ended by force, whatever it ran; a job that it ran is lost.",
+        "run the job again; the event `retire_asked` has who and why",
+    ),
     Reason.REGISTRATION_EXPIRED: ReasonNote(
         "Nobody claimed the registration within `timing.registration_max_age`; it is replaced."
     ),
@@ -139,7 +141,9 @@ ENDING_NOTES: Mapping[Reason, ReasonNote] = {
         "Its Machine ended while the job ran; GitHub reports the failure when the job's lock expires.",
         "run the job again; look at the Machine's end with `fly-gha why`",
     ),
-    Reason.BUSY: ReasonNote("It runs a job, which vetoes every end but `timing.max_lifetime`."),
+    Reason.BUSY: ReasonNote(
+        "It runs a job, which vetoes every end but `timing.max_lifetime` and an operator's force."
+    ),
     Reason.OUT_OF_MEMORY: ReasonNote(
         "The Machine ran out of memory.", "let the job use a pool with a larger machine class"
     ),
@@ -162,3 +166,10 @@ OBSERVED_NOTES: Mapping[Reason, ReasonNote] = {
     Reason.OBSERVED: ReasonNote("Fly, GitHub or the listener showed it."),
 }
 """What observing found."""
+
+OPERATOR_NOTES: Mapping[Reason, ReasonNote] = {
+    Reason.OPERATOR_REQUEST: ReasonNote(
+        "An operator asked for it; the event names the token and has the operator's words."
+    ),
+}
+"""What an operator had done."""

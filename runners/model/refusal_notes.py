@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 
 from runners.model.reason import Reason
-from runners.model.reason_notes import ENDING_NOTES, OBSERVED_NOTES, WAITING_NOTES, ReasonNote
+from runners.model.reason_notes import (
+    ENDING_NOTES,
+    OBSERVED_NOTES,
+    OPERATOR_NOTES,
+    WAITING_NOTES,
+    ReasonNote,
+)
 
 WEBHOOK_NOTES: Mapping[Reason, ReasonNote] = {
     Reason.SIGNATURE_MISSING: ReasonNote(
@@ -97,6 +103,17 @@ API_NOTES: Mapping[Reason, ReasonNote] = {
     Reason.REQUEST_INVALID: ReasonNote(
         "The request was not understood; the text names the place.", "mend it"
     ),
+    Reason.CHANGED_SINCE: ReasonNote(
+        "Somebody changed it since the reading that If-Match names; nothing was done.",
+        "read it again, then ask again with its new ETag",
+    ),
+    Reason.KEY_USED_BEFORE: ReasonNote(
+        "The Idempotency-Key came before with another request; nothing was done.",
+        "use a new key for each thing to do",
+    ),
+    Reason.ONLY_OBSERVING: ReasonNote(
+        "This dispatcher only observes and changes nothing.", "ask the dispatcher that acts"
+    ),
     Reason.TOO_MANY_STREAMS: ReasonNote("As many status streams are open as may be.", "close one, or poll"),
     Reason.STORE_UNAVAILABLE: ReasonNote(
         "The database cannot be used now.", "ask again; GET /readyz tells when"
@@ -140,6 +157,7 @@ REASON_NOTES: Mapping[str, Mapping[Reason, ReasonNote]] = {
     "Why a claim was refused": CLAIM_NOTES,
     "Why the API did not do what it was asked": API_NOTES,
     "How a Machine's boot agent ended": EXIT_NOTES,
+    "What an operator had done": OPERATOR_NOTES,
     "What observing found": OBSERVED_NOTES,
 }
 """Every Reason, in the groups of ``docs/reasons.md``."""

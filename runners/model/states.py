@@ -139,7 +139,7 @@ RUNNER_NOTES: Mapping[RunnerState, StateNote] = {
         "online",
     ),
     RunnerState.BUSY: StateNote(
-        "It runs its one job. Nothing but max_lifetime ends it from outside.",
+        "It runs its one job. Only max_lifetime or an operator's force ends it from outside.",
         "the completed event, or the Machine's end",
         "max_lifetime",
         "destroys the Machine",

@@ -12,7 +12,7 @@ from runners.model.nouns import Machine, Runner
 from runners.model.reason import Reason, Why
 from runners.model.snapshot import MachineReading, SeenMachine, SeenRunner, Snapshot
 from runners.model.states import JobState, MachineState, RunnerState
-from runners.planning.tally import has_unnamed_job
+from runners.planning.tally import has_unnamed_job, is_forced
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +146,11 @@ def _lost_its_machine(snapshot: Snapshot, runner: Runner, ended: MachineMoved | 
     reason = Reason.MACHINE_GONE if ended is None else ended.why.reason
     if runner.state is RunnerState.BUSY and reason is not Reason.JOB_COMPLETED:
         detail = f"Machine {runner.machine_name} ended while the job ran ({reason})"
+        cause = Reason.OPERATOR_FORCED if is_forced(runner) else Reason.MACHINE_LOST
         for job in snapshot.jobs:
             if job.id == runner.job_id and job.state is JobState.IN_PROGRESS and job.lost is None:
-                yield JobLost(job.id, Why(Reason.MACHINE_LOST, detail))
-        yield RunnerMoved(runner.name, RunnerState.RETIRING, Why(Reason.MACHINE_LOST, detail))
+                yield JobLost(job.id, Why(cause, detail))
+        yield RunnerMoved(runner.name, RunnerState.RETIRING, Why(cause, detail))
         return
     yield RunnerMoved(
         runner.name, RunnerState.RETIRING, Why(reason, f"Machine {runner.machine_name} has ended")

@@ -56,7 +56,10 @@ def _round(snapshot: Snapshot, *, warm: bool) -> tuple[tuple[Action, ...], tuple
 
 
 def _spare_the_working(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[Action, ...]:
-    """The veto, in one place: no rule destroys a Machine that runs a job, unless Fly says it has ended."""
+    """The veto, in one place: no rule destroys a Machine that runs a job, unless Fly says it has ended.
+
+    An operator's force is no rule of ours; ``working`` leaves its Machine out.
+    """
     running = working(snapshot)
     return tuple(
         action

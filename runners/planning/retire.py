@@ -1,6 +1,6 @@
 """Step 1, retire: Runners and spares that should take no more work.
 
-A busy Runner is never in here, but for max_lifetime: that is the one kill which nothing vetoes.
+A busy Runner is never in here, but for max_lifetime and for an operator's force: nothing vetoes those two.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,14 @@ from runners.model.snapshot import Snapshot
 from runners.model.states import MachineState, RunnerState
 from runners.planning.facts import may_be_registered, mint_is_out
 from runners.planning.plan import Action, Defer, Deregister, Destroy, Retire
-from runners.planning.tally import UNCLAIMED_STATES, Tally, host_was_full, is_doubtful
+from runners.planning.tally import (
+    UNCLAIMED_STATES,
+    Tally,
+    holds_machine,
+    host_was_full,
+    is_doubtful,
+    is_forced,
+)
 
 # The Machine itself failed or is past its time: it must not serve as a spare, nor be waited for.
 _FAULTY = (Reason.NEVER_STARTED, Reason.NEVER_CLAIMED, Reason.TOO_OLD)
@@ -31,8 +38,11 @@ def retire(snapshot: Snapshot, tallies: tuple[Tally, ...]) -> tuple[Action, ...]
                 # A busy one past its lifetime comes back by 422 each time: not more often than a DELETE may.
                 if runner.state is not RunnerState.BUSY or _delete_due(snapshot, runner, machine):
                     actions.append(Retire(runner.name, why))
-                if machine is not None and why.reason in _FAULTY:
+                if machine is not None and (why.reason in _FAULTY or _asked_before_claim(runner, why)):
                     actions.extend(_destroy_unless_sent(snapshot, machine, why))
+        if machine is not None and is_forced(runner) and holds_machine(runner):
+            why = Why(Reason.OPERATOR_FORCED, f"an operator had {runner.name} ended, whatever it runs")
+            actions.extend(_destroy_unless_sent(snapshot, machine, why))
     retired = {action.runner for action in actions if isinstance(action, Retire)}
     for books in tallies:
         actions.extend(_of_pool(snapshot, books, retired))
@@ -44,6 +54,9 @@ def _overdue(snapshot: Snapshot, runner: Runner, machine: Machine | None) -> Why
     timing, age = snapshot.timing, snapshot.now - runner.state_at
     if snapshot.now - (runner.claimed_at or runner.requested_at) > timing.max_lifetime:
         return Why(Reason.TOO_OLD, f"older than max_lifetime ({timing.max_lifetime:g} s)")
+    asked = _asked(runner)
+    if asked is not None:
+        return asked
     if runner.state is RunnerState.BUSY or machine is None or machine.boot is None:
         return None
     if runner.state is RunnerState.CLAIMED and age > timing.online_deadline:
@@ -53,6 +66,24 @@ def _overdue(snapshot: Snapshot, runner: Runner, machine: Machine | None) -> Why
     if runner.state in UNCLAIMED_STATES and not is_doubtful(snapshot, machine):
         return _unclaimed_too_long(snapshot, runner, machine)
     return None
+
+
+def _asked(runner: Runner) -> Why | None:
+    """What an operator asked for, once it can be done.
+
+    A busy one is not retired: by force its Machine is destroyed, and otherwise it ends with its job. One that
+    configures itself is waited for: a DELETE before it has registered would find nothing, and then it would.
+    """
+    if runner.end_asked is None or runner.state is RunnerState.BUSY:
+        return None
+    if runner.state is RunnerState.CLAIMED and not is_forced(runner):
+        return None
+    return Why(runner.end_asked, "an operator asked for its end")
+
+
+def _asked_before_claim(runner: Runner, why: Why) -> bool:
+    """Whether the Machine, which has received nothing, ends with it; a spare would serve the next job."""
+    return why.reason is Reason.OPERATOR_RETIRED and runner.claimed_at is None
 
 
 def _unclaimed_too_long(snapshot: Snapshot, runner: Runner, machine: Machine) -> Why | None:

@@ -13,7 +13,7 @@ from runners.model.snapshot import MachineReading, RunnerReading, Snapshot
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.planning.names import is_fleet_name, is_runner_of, machine_of
 from runners.planning.plan import Action, Destroy, Retire, SweepMachine, SweepRegistration
-from runners.planning.tally import holds_machine
+from runners.planning.tally import holds_machine, is_forced
 
 _ENDED_STATES = frozenset({"stopped", "failed"})
 
@@ -35,13 +35,17 @@ def sweep(snapshot: Snapshot) -> tuple[Action, ...]:
 def working(snapshot: Snapshot) -> frozenset[str]:
     """Machines that run a job, by their Runner or by a job that names it: max_lifetime alone ends them.
 
-    A job that was lost has no Machine, and one older than max_lifetime protects none.
+    A job that was lost has no Machine, and one older than max_lifetime protects none; nor does a Runner that
+    an operator ends by force.
     """
     oldest = snapshot.now - snapshot.timing.max_lifetime
+    forced = {runner.name for runner in snapshot.runners if is_forced(runner)}
     by_runner = {
         runner.machine_name
         for runner in snapshot.runners
-        if runner.state is RunnerState.BUSY and (runner.claimed_at or runner.requested_at) >= oldest
+        if runner.state is RunnerState.BUSY
+        and not is_forced(runner)
+        and (runner.claimed_at or runner.requested_at) >= oldest
     }
     by_job = {
         machine_of(job.runner_name)
@@ -49,6 +53,7 @@ def working(snapshot: Snapshot) -> frozenset[str]:
         if job.state is JobState.IN_PROGRESS
         and job.lost is None
         and job.runner_name is not None
+        and job.runner_name not in forced
         and is_fleet_name(job.runner_name)
         and (job.in_progress_at or job.accepted_at) >= oldest
     }

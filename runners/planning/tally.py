@@ -144,6 +144,11 @@ def holds_machine(runner: Runner) -> bool:
     return runner.claimed_at is not None or runner.state not in (RunnerState.RETIRING, RunnerState.GONE)
 
 
+def is_forced(runner: Runner) -> bool:
+    """Whether an operator wants it ended whatever it runs: the one word that a job does not veto."""
+    return runner.end_asked is Reason.OPERATOR_FORCED
+
+
 def is_doubtful(snapshot: Snapshot, machine: Machine | None) -> bool:
     """Whether a create's answer was lost and the app's list, read since, does not show the Machine."""
     if machine is None or machine.state is not MachineState.CREATING or machine.fly_id is not None:

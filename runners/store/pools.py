@@ -13,12 +13,16 @@ _FLEET_ROW = 1
 
 @dataclass(frozen=True, slots=True)
 class PoolOverride:
-    """The overridden settings of one pool, named as in PoolSettings; None is not overridden."""
+    """The overridden settings of one pool, named as in PoolSettings; None is not overridden.
+
+    ``revision`` is the seq of the operator's event that changed any of them last, None before the first.
+    """
 
     drained: bool | None = None
     max_machines: int | None = None
     ready: int | None = None
     stopped: int | None = None
+    revision: int | None = None
 
 
 _FIELDS = rows.fields_of(pools, PoolOverride)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, o
 
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.store import events as event_log
+from runners.store import kept_answers
 from runners.store.tables import deliveries, events, jobs, machines, runners, seen_tokens
 
 # Deleting this many rows takes a few milliseconds on either database.
@@ -26,21 +27,29 @@ class Purged:
     events: int = 0
     deliveries: int = 0
     seen_tokens: int = 0
+    kept_answers: int = 0
 
     @property
     def total(self) -> int:
         """All of them together; 0 says that nothing old is left."""
-        return self.jobs + self.runners + self.machines + self.events + self.deliveries + self.seen_tokens
+        rows = self.jobs + self.runners + self.machines
+        return rows + self.events + self.deliveries + self.seen_tokens + self.kept_answers
 
 
 def purge(
-    conn: Connection, before: float, *, tokens_expired_before: float | None = None, limit: int = BATCH
+    conn: Connection,
+    before: float,
+    *,
+    tokens_expired_before: float | None = None,
+    now: float | None = None,
+    limit: int = BATCH,
 ) -> Purged:
     """Remove up to ``limit`` rows per table of what was finished before ``before`` (Unix seconds).
 
     Finished are completed and refused jobs, gone Runners, gone Machines without a Runner's row (with their
     Boots), events but for the newest, and deliveries. Claim tokens are forgotten once they expired before
-    ``tokens_expired_before`` (``before`` when not given): a token that has expired cannot be replayed.
+    ``tokens_expired_before`` (``before`` when not given): a token that has expired cannot be replayed. With
+    ``now`` the answers kept for repeats go, too, a day after they were given.
     """
     job_end = func.coalesce(jobs.c.completed_at, jobs.c.accepted_at)
     finished_job = or_(jobs.c.state == JobState.COMPLETED, jobs.c.refused.is_not(None))
@@ -61,6 +70,7 @@ def purge(
         events=remove(events, events.c.at < before, events.c.seq < event_log.revision(conn)),
         deliveries=remove(deliveries, deliveries.c.at < before),
         seen_tokens=remove(seen_tokens, seen_tokens.c.expires_at < forget),
+        kept_answers=0 if now is None else kept_answers.purge(conn, now, limit),
     )
 
 

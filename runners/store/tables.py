@@ -149,6 +149,7 @@ runners = Table(
     Column("reason", Word(Reason)),
     Column("previous_state", Word(RunnerState)),
     Column("hook_token_hash", Text, unique=True),
+    Column("end_asked", Word(Reason)),
     Index("runners_live", "requested_at", "name", sqlite_where=RUNNERS_LIVE, postgresql_where=RUNNERS_LIVE),
     Index("runners_requested_at", "requested_at", "name"),
     Index("runners_pool", "pool", "requested_at", "name"),
@@ -238,6 +239,8 @@ pools = Table(
     Column("max_machines", Integer),
     Column("ready", Integer),
     Column("stopped", Integer),
+    # The seq of the operator's event that set them last: what If-Match compares.
+    Column("revision", BigInteger),
 )
 
 fleet = Table(
@@ -246,6 +249,18 @@ fleet = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("paused", Boolean),
     CheckConstraint("id = 1", name="one_row"),
+)
+
+# The answers that were given to changes asked for with an Idempotency-Key, for a day.
+kept_answers = Table(
+    "kept_answers",
+    metadata,
+    Column("token_id", Text, primary_key=True),
+    Column("key_hash", Text, primary_key=True),
+    Column("request_hash", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("kept_at", Double, nullable=False),
+    Index("kept_answers_kept_at", "kept_at"),
 )
 
 lease = Table(

@@ -111,12 +111,15 @@ def _minting(before: Snapshot, runner: Runner, reason: str) -> bool:
 
 def _kills(before: Snapshot, plan: Plan) -> Iterator[str]:
     life = before.timing.max_lifetime
+    forced = {row.name for row in before.runners if row.end_asked == "operator_forced"}
     rows = {row.name: row for row in before.runners}
     machines = {row.name: row for row in before.machines}
     busy = {
         row.machine_name: row
         for row in before.runners
-        if row.state is RunnerState.BUSY and before.now - (row.claimed_at or row.requested_at) <= life
+        if row.state is RunnerState.BUSY
+        and row.name not in forced
+        and before.now - (row.claimed_at or row.requested_at) <= life
     }
     for action in plan.actions:
         if isinstance(action, Retire) and rows[action.runner] in busy.values():
@@ -133,6 +136,7 @@ def _kills(before: Snapshot, plan: Plan) -> Iterator[str]:
                 for job in before.jobs
                 if job.state is JobState.IN_PROGRESS
                 and job.lost is None
+                and job.runner_name not in forced
                 and (job.runner_name or "").startswith(f"{action.name}-")
                 and before.now - (job.in_progress_at or job.accepted_at) <= life
             )

@@ -111,6 +111,7 @@ def runners(draw: st.DrawFn, rows: tuple[Machine, ...], number: int) -> Runner:
         deregistered_at=_maybe_ago(draw),
         job_id=draw(st.sampled_from((None, 1, 2))),
         reason=draw(st.sampled_from((None, Reason.SURPLUS, Reason.MINT_LOST, Reason.JOB_COMPLETED))),
+        end_asked=draw(st.sampled_from((None, None, None, Reason.OPERATOR_RETIRED, Reason.OPERATOR_FORCED))),
     )
 
 
