@@ -1,4 +1,7 @@
-"""GET /v1/status/stream: the fleet as server-sent events, one per change, and a heartbeat without any.
+"""GET /v1/status/stream: the fleet as server-sent events, one per change, and a heartbeat between them.
+
+Whatever happens, something is sent every HEARTBEAT_S, and a heartbeat carries the revision of now: who may
+not see what changes hears that it does, and who hears nothing knows that the connection is gone.
 
 A stream waits on Changes and then reads the store, so a client that reads slowly skips states and never falls
 behind; nothing is queued for it. The revision is the event's id, and a client that comes back with
@@ -24,8 +27,8 @@ from runners.api.status_view import fingerprint, fleet_status
 from runners.model.reason import Reason
 from runners.store import events
 from runners.store.errors import StoreError
+from runners.wire.status import FleetStatus
 from runners.wire.stream import StreamMessage
-from runners.wire.times import rfc3339
 
 router = APIRouter(prefix="/v1", tags=["read"])
 STREAMS_MAX = 256
@@ -36,6 +39,8 @@ GAP_S = 0.2
 TARGETS_MAX = 1000
 DIGITS_MAX = 18
 EVENT_STREAM = "text/event-stream"
+# A comment, which clients skip: the connection lives, and of the fleet nothing can be told now.
+STORE_AWAY = ": the store cannot be read now\n\n"
 
 
 @router.get("/status/stream")
@@ -102,34 +107,51 @@ async def _frames(source: _Source, last_event_id: str | None) -> AsyncIterator[s
         yield "retry: 2000\n\n"
         since = _revision_of(last_event_id)
         async for message in _messages(source, listener, since):
-            yield f"id: {message.revision}\nevent: {message.kind}\ndata: {message.model_dump_json()}\n\n"
+            if message is None:
+                yield STORE_AWAY
+            else:
+                yield f"id: {message.revision}\nevent: {message.kind}\ndata: {message.model_dump_json()}\n\n"
 
 
-async def _messages(source: _Source, listener: Listener, since: int | None) -> AsyncIterator[StreamMessage]:
-    port, said = source.port, ""
-    heard = True
-    while not port.changes.closed:
+async def _messages(
+    source: _Source, listener: Listener, since: int | None
+) -> AsyncIterator[StreamMessage | None]:
+    """What to send, at least one every HEARTBEAT_S; None says only that the stream lives."""
+    clock, said, passed = source.port.clock, "", False
+    sent_at = clock.now()
+    while not source.port.changes.closed:
+        due = passed or clock.now() - sent_at >= HEARTBEAT_S
+        message: StreamMessage | None = None
         try:
             seen = await source.look(since)
         except StoreError:
             # The client keeps its last view, which tells its age; a heartbeat without a revision would lie.
-            await listener.heard(HEARTBEAT_S, port.clock)
-            continue
-        if seen is None:
-            return
-        reading, targets = seen
-        status = fleet_status(port, reading, source.viewer.sight)
-        mark = _mark(source, status_mark=fingerprint(status))
-        if mark != said or targets:
-            yield StreamMessage(
-                kind="status", revision=reading.revision, as_of=status.as_of, targets=targets, status=status
-            )
-            said = mark
-            await port.clock.sleep(GAP_S)
-        elif not heard:
-            yield StreamMessage(kind="heartbeat", revision=reading.revision, as_of=rfc3339(port.clock.now()))
-        since = reading.revision
-        heard = await listener.heard(HEARTBEAT_S, port.clock)
+            send = due
+        else:
+            if seen is None:
+                return
+            reading, targets = seen
+            status = fleet_status(source.port, reading, source.viewer.sight)
+            mark = _mark(source, status_mark=fingerprint(status))
+            message = _message(reading, status, targets, changed=mark != said or bool(targets))
+            send = due or message.kind == "status"
+            said, since = mark, reading.revision
+        if send:
+            yield message
+            sent_at = clock.now()
+        # Changes that this viewer may not see come as fast as others, and are looked at no more often.
+        await clock.sleep(GAP_S)
+        passed = not await listener.heard(max(0.0, sent_at + HEARTBEAT_S - clock.now()), clock)
+
+
+def _message(
+    reading: Reading, status: FleetStatus, targets: tuple[str, ...] | None, *, changed: bool
+) -> StreamMessage:
+    if changed:
+        return StreamMessage(
+            kind="status", revision=reading.revision, as_of=status.as_of, targets=targets, status=status
+        )
+    return StreamMessage(kind="heartbeat", revision=reading.revision, as_of=status.as_of)
 
 
 def _mark(source: _Source, *, status_mark: str) -> str:

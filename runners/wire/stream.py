@@ -14,7 +14,8 @@ class StreamMessage(Answer):
     ``Last-Event-ID`` to go on from there.
 
     Attributes:
-        kind: ``status``: something changed (also the first message). ``heartbeat``: nothing did.
+        kind: ``status``: something changed (also the first message). ``heartbeat``: nothing that the reader
+            may see did; it comes when nothing else was sent for 15 seconds, with the revision of now.
         revision: of the event log; it never goes back within a stream.
         targets: what changed since the message before (``job/ID``, ``runner/NAME`` …), as far as the reader
             may see it; null when that is not known (the first message, too many changes, a gap): read all.
