@@ -128,7 +128,7 @@ class Runner:
         deregistered_at: when GitHub confirmed the registration's absence.
         job_id: the job it was seen to run.
         reason: why it is in its state.
-        end_asked: an operator wants its end: OPERATOR_RETIRED unless it runs a job, OPERATOR_FORCED even then.
+        end_asked: an operator wants its end: OPERATOR_RETIRED unless it is busy, OPERATOR_FORCED even then.
     """
 
     name: str
