@@ -158,6 +158,10 @@ class Fleet:
         """US dollars for one hour of a started Machine."""
         return self.connections.price(machine_class, region)
 
+    def entropy(self, size: int) -> bytes:
+        """That many random bytes."""
+        return self._seams.entropy(size)
+
     def sealer(self) -> Sealer:
         """The Sealer of the current fleet key; raises CredentialMissing."""
         return Sealer(self.connections.vault.require("FLY_GHA_FLEET_KEY"), self._seams.entropy)

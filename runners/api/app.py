@@ -11,6 +11,7 @@ from runners.api.access import Access
 from runners.api.metrics import Phases
 from runners.api.port import FleetPort
 from runners.api.reading import Reader
+from runners.api.request_id import RequestIds
 
 NOW_HEADER = "x-fly-gha-now"
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -34,8 +35,9 @@ def build_api(port: FleetPort, routers: Iterable[APIRouter] = ()) -> FastAPI:
     for router in (*own, *routers):
         app.include_router(router)
     app.add_middleware(problems.Shield)
-    # Added last, so outermost: the Shield's answers are framed like every other.
+    # Added later, so further out: the Shield's answers are framed and named like every other.
     app.add_middleware(_Frame, port=port)
+    app.add_middleware(RequestIds, entropy=port.entropy)
     return app
 
 

@@ -78,3 +78,6 @@ class FleetPort(Protocol):
 
     def price(self, machine_class: str, region: str) -> float:
         """US dollars for one hour of a started Machine; 0 when the class has no known price."""
+
+    def entropy(self, size: int) -> bytes:
+        """That many random bytes."""

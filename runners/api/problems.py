@@ -101,7 +101,9 @@ def _of_ours(_: Request, error: Exception) -> Response:
 
 def _of_store(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreError)  # noqa: S101 - registered for this type alone
-    structlog.get_logger().warning("api.store_unavailable", error=str(error), path=request.url.path)
+    structlog.get_logger().warning(
+        "api.store_unavailable", error=str(error), attempted=_attempted(request.scope)
+    )
     return ApiProblem(
         503,
         Reason.STORE_UNAVAILABLE,
@@ -179,7 +181,7 @@ def _unexpected(scope: Scope) -> ApiProblem:
         what="the request failed",
         why="an error in the dispatcher; its log has the particulars",
         attempted=_attempted(scope),
-        next_step="look for api.failed in the dispatcher's log and report it",
+        next_step="look for api.failed with this answer's X-Request-Id in the dispatcher's log and report it",
     )
 
 

@@ -16,12 +16,14 @@ class Client:
     def __init__(self):
         self.chunks = asyncio.Queue(maxsize=1)
         self.status = None
+        self.headers = {}
         self.left = asyncio.Event()
         self.buffer = ""
 
     async def send(self, message):
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
             return
         await self.chunks.put(message)
 

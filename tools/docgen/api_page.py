@@ -62,7 +62,9 @@ def api_page() -> str:
         f"`owner/name` patterns and `{POOLS_HEADER}` pool names, each at most {NARROWING_ENTRIES_MAX} of at "
         f"most {NARROWING_ENTRY_MAX} characters. What they leave out is hidden everywhere, as a token so "
         "limited hides it; absent or empty they leave out nothing, and one that cannot be read is refused.",
-        "Every answer carries `X-Fly-Gha-Now`, the dispatcher's time in Unix seconds. Every error is a "
+        "Every answer carries `X-Fly-Gha-Now`, the dispatcher's time in Unix seconds, and `X-Request-Id`: "
+        "the caller's own when it sent one of 1 to 64 letters, digits, `.`, `_` and `-`, else a new "
+        "one. The dispatcher's log names it where it tells of a request that failed. Every error is a "
         "[Problem](#problem) (`application/problem+json`) and never quotes what the caller sent.",
         "## Routes",
         table(("Method", "Path", "Who may", "Answer", "What"), [_row(route) for route in found]),
