@@ -1,0 +1,1 @@
+"""What this server did: durations, errors and sizes of its own calls."""
