@@ -1,0 +1,1 @@
+"""The fleet view in memory, and every question to the dispatcher."""
