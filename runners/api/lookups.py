@@ -17,6 +17,7 @@ BATCH = 500
 
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
 ShortText = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# A row's own handle, so that whoever shows only the first few rows of a page goes on after any of them.
 NumberCursor = Annotated[str, Field(pattern=r"^\d{1,18}$")]
 
 
@@ -43,6 +44,22 @@ def not_found(kind: str, known: Iterable[str] = (), asked: str = "") -> ApiProbl
         why=f"this fleet has none of that name or id, or the token may not see it; old {kind}s are removed",
         attempted=f"look up a {kind}",
         next_step=step,
+    )
+
+
+def cursor_unknown(kind: str) -> ApiProblem:
+    """422 for a cursor whose row has no place any more, or none that the caller may know.
+
+    Args:
+        kind: ``job``, ``runner``.
+    """
+    return ApiProblem(
+        422,
+        Reason.CURSOR_UNKNOWN,
+        what="the page after this cursor cannot be told",
+        why=f"the fleet knows no such {kind} any more, or the token may not see it; old {kind}s are removed",
+        attempted=f"GET /v1/{kind}s",
+        next_step="begin again with the first page, without a cursor",
     )
 
 

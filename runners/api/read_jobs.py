@@ -1,5 +1,6 @@
 """GET /v1/jobs and /v1/jobs/{id}: the queue in order, history newest first, and one job with all there is."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -14,8 +15,10 @@ from runners.api.lookups import (
     LIMIT_DEFAULT,
     SCANNED_MAX,
     Limit,
+    NumberCursor,
     Question,
     ShortText,
+    cursor_unknown,
     invalid,
     not_found,
 )
@@ -36,7 +39,7 @@ class JobQuestion(Question):
     Attributes:
         order: ``newest`` looks at all jobs, the latest accepted id first; ``oldest`` at those that have not
             completed and are not refused, the longest known first, which is the queue.
-        cursor: ``next_cursor`` of the page before.
+        cursor: the id of the job to go on after: ``next_cursor``, or any row's own.
     """
 
     state: tuple[JobState, ...] = ()
@@ -44,13 +47,14 @@ class JobQuestion(Question):
     repository: ShortText | None = None
     label: ShortText | None = None
     order: Literal["newest", "oldest"] = "newest"
-    cursor: Annotated[str, Field(pattern=r"^(\d{1,11}\.\d{1,9}:)?\d{1,18}$")] | None = None
+    run_id: Annotated[int, Field(ge=1, le=ID_MAX)] | None = None
+    cursor: NumberCursor | None = None
     limit: Limit = LIMIT_DEFAULT
 
 
 @router.get("/jobs")
 async def job_page(fleet: Fleet, viewer: MayRead, question: Annotated[JobQuestion, Query()]) -> JobPage:
-    """Jobs, by state, pool, repository and label."""
+    """Jobs, by state, pool, repository, label and run."""
     if question.pool is not None:
         names = {pool.name for pool in viewer.sight.pools_of(fleet.settings)}
         if question.pool not in names:
@@ -64,17 +68,17 @@ async def job_page(fleet: Fleet, viewer: MayRead, question: Annotated[JobQuestio
     page = _queue if question.order == "oldest" else _history
     now = fleet.clock.now()
 
-    def op(conn: Connection) -> tuple[int, tuple[Job, ...], str | None]:
-        revision = events.revision(conn)
-        return (revision, *page(conn, viewer, question))
+    def op(conn: Connection) -> tuple[int, _Page]:
+        return events.revision(conn), page(conn, viewer, question)
 
-    revision, found, cursor = await fleet.store.run(op)
+    revision, found = await fleet.store.run(op)
     latest = fleet.latest
     return JobPage(
         revision=revision,
         as_of=rfc3339(now),
-        jobs=tuple(job_view(job, latest) for job in found),
-        next_cursor=cursor,
+        jobs=tuple(job_view(job, latest) for job in found.jobs),
+        next_cursor=found.cursor,
+        total=found.total,
     )
 
 
@@ -109,55 +113,72 @@ async def one_job(
     return answer
 
 
-def _queue(conn: Connection, viewer: Viewer, question: JobQuestion) -> tuple[tuple[Job, ...], str | None]:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One page of jobs.
+
+    Attributes:
+        cursor: what the next one begins after, None when there is none.
+        total: how many there are on all pages, None when nobody counted.
+    """
+
+    jobs: tuple[Job, ...]
+    cursor: str | None
+    total: int | None = None
+
+
+def _queue(conn: Connection, viewer: Viewer, question: JobQuestion) -> _Page:
     states = frozenset(question.state) or _LIVE
-    after = _place_of(question.cursor)
-    found = [
+    matching = [
         job
         for job in jobs.live(conn)
-        if job.state in states
-        and (after is None or (round(job.accepted_at, 6), job.id) > after)
-        and viewer.sight.job(job)
-        and _asked_for(job, question)
+        if job.state in states and viewer.sight.job(job) and _asked_for(job, question)
     ]
-    page = tuple(found[: question.limit])
-    more = len(found) > len(page)
-    return page, f"{page[-1].accepted_at:.6f}:{page[-1].id}" if more else None
+    after = _place_of(conn, viewer, question.cursor)
+    rest = [job for job in matching if after is None or (job.accepted_at, job.id) > after]
+    page = tuple(rest[: question.limit])
+    return _Page(page, str(page[-1].id) if len(rest) > len(page) else None, len(matching))
 
 
-def _history(conn: Connection, viewer: Viewer, question: JobQuestion) -> tuple[tuple[Job, ...], str | None]:
-    """Newest id first; past SCANNED_MAX hidden or unasked rows the page ends early, with a cursor."""
-    after = None if question.cursor is None else int(question.cursor.rpartition(":")[2])
+def _history(conn: Connection, viewer: Viewer, question: JobQuestion) -> _Page:
+    """Highest id first; past SCANNED_MAX hidden or unasked rows the page ends early, with a cursor."""
+    after = None if question.cursor is None else int(question.cursor)
     found: list[Job] = []
     for _ in range(SCANNED_MAX // BATCH):
-        batch = jobs.page(conn, state=question.state or None, pool=question.pool, after=after, limit=BATCH)
+        batch = jobs.page(
+            conn,
+            state=question.state or None,
+            pool=question.pool,
+            run_id=question.run_id,
+            after=after,
+            limit=BATCH,
+        )
         for job in batch:
             after = job.id
             if viewer.sight.job(job) and _asked_for(job, question):
                 found.append(job)
                 if len(found) == question.limit:
-                    return tuple(found), str(after)
+                    return _Page(tuple(found), str(after))
         if len(batch) < BATCH:
-            return tuple(found), None
-    return tuple(found), None if after is None else str(after)
+            return _Page(tuple(found), None)
+    return _Page(tuple(found), None if after is None else str(after))
 
 
 def _asked_for(job: Job, question: JobQuestion) -> bool:
     if question.pool is not None and job.pool != question.pool:
+        return False
+    if question.run_id is not None and job.run_id != question.run_id:
         return False
     if question.repository is not None and job.repository.lower() != question.repository.lower():
         return False
     return question.label is None or question.label.lower() in job.labels
 
 
-def _place_of(cursor: str | None) -> tuple[float, int] | None:
+def _place_of(conn: Connection, viewer: Viewer, cursor: str | None) -> tuple[float, int] | None:
+    """Where a job stands, or stood, in the order of the queue."""
     if cursor is None:
         return None
-    accepted_at, _, job_id = cursor.rpartition(":")
-    if not accepted_at:
-        raise invalid(
-            "this cursor belongs to order=newest",
-            "GET /v1/jobs",
-            "ask for the first page again, without a cursor",
-        )
-    return float(accepted_at), int(job_id)
+    job = jobs.get(conn, int(cursor))
+    if job is None or not viewer.sight.job(job):
+        raise cursor_unknown("job")
+    return job.accepted_at, job.id

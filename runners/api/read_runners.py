@@ -15,6 +15,7 @@ from runners.api.lookups import (
     Limit,
     Question,
     ShortText,
+    cursor_unknown,
     not_found,
 )
 from runners.api.runner_views import boot_view, event_view, machine_view, runner_view
@@ -32,7 +33,11 @@ _LIVE = tuple(state for state in RunnerState if state is not RunnerState.GONE)
 
 
 class RunnerQuestion(Question):
-    """Which runners; without ``state`` those that are not gone."""
+    """Which runners; without ``state`` those that are not gone.
+
+    Attributes:
+        cursor: the name of the runner to go on after: ``next_cursor``, or any row's own.
+    """
 
     state: tuple[RunnerState, ...] = ()
     pool: ShortText | None = None
@@ -56,9 +61,19 @@ async def runner_page(
     def op(conn: Connection) -> RunnerPage:
         revision = events.revision(conn)
         look = Look(conn, viewer.sight, fleet.settings)
+        if question.cursor is not None and runners.get(conn, question.cursor) is None:
+            raise cursor_unknown("runner")
         found, cursor = _page(conn, look, question, wanted)
-        views = tuple(runner_view(each) for each in found)
-        return RunnerPage(revision=revision, as_of=rfc3339(now), runners=views, next_cursor=cursor)
+        total = None
+        if not viewer.sight.by_repository:
+            total = runners.count(conn, state=question.state or _LIVE, pool=wanted)
+        return RunnerPage(
+            revision=revision,
+            as_of=rfc3339(now),
+            runners=tuple(runner_view(each) for each in found),
+            next_cursor=cursor,
+            total=total,
+        )
 
     return await fleet.store.run(op)
 

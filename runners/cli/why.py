@@ -57,8 +57,8 @@ def _of_run(dispatcher: Dispatcher, run_id: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
-        page = dispatcher.get("/v1/jobs", {"limit": PAGE, "cursor": cursor})
-        found.extend(each for each in page["jobs"] if each["run_id"] == run_id)
+        page = dispatcher.get("/v1/jobs", {"run_id": run_id, "limit": PAGE, "cursor": cursor})
+        found.extend(page["jobs"])
         cursor = page["next_cursor"]
         if cursor is None:
             break

@@ -99,6 +99,7 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     REQUEST_INVALID = "request_invalid"
+    CURSOR_UNKNOWN = "cursor_unknown"
     CHANGED_SINCE = "changed_since"
     KEY_USED_BEFORE = "key_used_before"
     ONLY_OBSERVING = "only_observing"

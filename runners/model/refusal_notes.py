@@ -103,6 +103,9 @@ API_NOTES: Mapping[Reason, ReasonNote] = {
     Reason.REQUEST_INVALID: ReasonNote(
         "The request was not understood; the text names the place.", "mend it"
     ),
+    Reason.CURSOR_UNKNOWN: ReasonNote(
+        "The row that the page was to begin after is not known any more.", "ask for the first page again"
+    ),
     Reason.CHANGED_SINCE: ReasonNote(
         "Somebody changed it since the reading that If-Match names; nothing was done.",
         "read it again, then ask again with its new ETag",

@@ -98,6 +98,7 @@ def page(
     state: JobState | Collection[JobState] | None = None,
     pool: str | Collection[str] | None = None,
     repository: str | Collection[str] | None = None,
+    run_id: int | None = None,
     after: int | None = None,
     limit: int = 100,
 ) -> tuple[Job, ...]:
@@ -113,6 +114,8 @@ def page(
     if repository is not None:
         names = [repository] if isinstance(repository, str) else sorted(repository)
         query = query.where(jobs.c.repository.in_(names))
+    if run_id is not None:
+        query = query.where(jobs.c.run_id == run_id)
     if after is not None:
         query = query.where(jobs.c.id < after)
     return tuple(_job(row) for row in conn.execute(query))

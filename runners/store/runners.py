@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Select, literal, select, tuple_, union_all
+from sqlalchemy import Connection, Select, func, literal, select, tuple_, union_all
 from sqlalchemy import update as update_table
 
 from runners.model.nouns import Runner
@@ -83,6 +83,21 @@ def page(
             return ()
         query = query.where(place < tuple_(literal(last.requested_at), literal(last.name)))
     return _all(conn, query)
+
+
+def count(
+    conn: Connection,
+    *,
+    state: Collection[RunnerState] | None = None,
+    pool: Collection[str] | None = None,
+) -> int:
+    """How many Runners ``page`` would give, page after page."""
+    query = select(func.count()).select_from(runners)
+    if state is not None:
+        query = query.where(runners.c.state.in_(sorted(state)))
+    if pool is not None:
+        query = query.where(runners.c.pool.in_(sorted(pool)))
+    return int(conn.execute(query).scalar_one())
 
 
 def move(

@@ -78,6 +78,7 @@ jobs = Table(
     Index("jobs_pool_state", "pool", "state"),
     Index("jobs_runner_name", "runner_name"),
     Index("jobs_accepted_at", "accepted_at", "repository"),
+    Index("jobs_run_id", "run_id", "id"),
 )
 
 machines = Table(
@@ -172,6 +173,7 @@ events = Table(
     Column("outcome", Text, nullable=False),
     Column("external_id", Text, nullable=False),
     Index("events_target", "target", "seq"),
+    Index("events_reason", "reason", "seq"),
     Index("events_at", "at"),
     # A seq is never given twice, even when the newest rows are gone: cursors and ETags rest on it.
     sqlite_autoincrement=True,

@@ -32,7 +32,7 @@ class EventPage(Answer):
     Attributes:
         revision: the newest event there is.
         next_cursor: give it back as ``cursor`` for what follows; null when nothing more is there now (oldest
-            first it is always set: asking again with it follows the log).
+            first it is always set: asking again with it follows the log). Any event's seq is a cursor, too.
     """
 
     revision: int

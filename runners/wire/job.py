@@ -96,10 +96,13 @@ class JobPage(Answer):
     """Some jobs, in the order asked for.
 
     Attributes:
-        next_cursor: give it back as ``cursor`` for the next page; null on the last one.
+        next_cursor: give it back as ``cursor`` for the next page; null on the last one. Any job's id is a
+            cursor, too: the page after it begins with the job that follows.
+        total: how many jobs all pages together have (``order=oldest``); null where nobody counted.
     """
 
     revision: int
     as_of: Time
     jobs: tuple[JobView, ...]
     next_cursor: str | None = None
+    total: int | None = None

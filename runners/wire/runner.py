@@ -89,9 +89,15 @@ class RunnerHistory(Answer):
 
 
 class RunnerPage(Answer):
-    """Some runners; see JobPage for ``next_cursor``."""
+    """Some runners, the latest requested first.
+
+    Attributes:
+        next_cursor: as for JobPage; any runner's name is a cursor.
+        total: how many runners all pages together have; null for a reader limited to repositories.
+    """
 
     revision: int
     as_of: Time
     runners: tuple[RunnerView, ...]
     next_cursor: str | None = None
+    total: int | None = None
