@@ -39,6 +39,7 @@ class Rule(StrEnum):
     TOKEN_MISSING = "token_missing"  # noqa: S105 - a rule, not a credential
     TOKEN_UNKNOWN = "token_unknown"  # noqa: S105
     TOKEN_ENDED = "token_ended"  # noqa: S105
+    TOKENS_UNREADABLE = "tokens_unreadable"
 
     TOOL_NOT_GRANTED = "tool_not_granted"
     SCOPE_MISSING = "scope_missing"
@@ -72,6 +73,7 @@ CLASS_OF: Mapping[Rule, ErrorClass] = {
     Rule.TOKEN_MISSING: ErrorClass.AUTHENTICATION,
     Rule.TOKEN_UNKNOWN: ErrorClass.AUTHENTICATION,
     Rule.TOKEN_ENDED: ErrorClass.AUTHENTICATION,
+    Rule.TOKENS_UNREADABLE: ErrorClass.INTERNAL,
     Rule.TOOL_NOT_GRANTED: ErrorClass.PERMISSION,
     Rule.SCOPE_MISSING: ErrorClass.PERMISSION,
     Rule.CALLER_RATE: ErrorClass.RATE_LIMITED,
