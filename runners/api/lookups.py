@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from runners.api.problems import ApiProblem
 from runners.model.reason import Reason
+from runners.wire.times import unix_seconds
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 500
@@ -19,12 +20,19 @@ Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
 ShortText = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 # A row's own handle, so that whoever shows only the first few rows of a page goes on after any of them.
 NumberCursor = Annotated[str, Field(pattern=r"^\d{1,18}$")]
+# RFC 3339 or Unix seconds; ``moment`` reads it.
+Moment = Annotated[str, Field(max_length=40), AfterValidator(lambda text: (unix_seconds(text), text)[1])]
 
 
 class Question(BaseModel):
     """Query parameters of one route: an unknown one is a mistake, not a wish to be ignored."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def moment(text: Moment | None) -> float | None:
+    """Unix seconds of a time that was asked for, None when none was."""
+    return None if text is None else unix_seconds(text)
 
 
 def not_found(kind: str, known: Iterable[str] = (), asked: str = "") -> ApiProblem:

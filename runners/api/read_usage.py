@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, Field
 from sqlalchemy import Connection
 
 from runners.api.access import Fleet
 from runners.api.access import Reader as MayRead
-from runners.api.lookups import Question, invalid
+from runners.api.lookups import Moment, Question, invalid
 from runners.api.sight import Sight
 from runners.model.settings import Settings
 from runners.store import events, usage
@@ -24,7 +23,6 @@ WINDOW_MAX_S = 92 * DAY_S
 ROWS_MAX = 1000
 
 Group = Literal["pool", "repository", "workflow", "day"]
-Moment = Annotated[str, Field(max_length=40), AfterValidator(lambda text: (unix_seconds(text), text)[1])]
 
 
 class UsageQuestion(Question):

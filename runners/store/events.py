@@ -57,10 +57,16 @@ def page(
     target: str | None = None,
     actor: str | None = None,
     verb: str | None = None,
+    reason: Reason | None = None,
+    since: float | None = None,
+    until: float | None = None,
     newest_first: bool = False,
     limit: int = 100,
 ) -> tuple[Event, ...]:
-    """Up to ``limit`` events with ``after`` < seq < ``before`` that match what is given, in order of seq."""
+    """Up to ``limit`` events with ``after`` < seq < ``before`` that match what is given, in order of seq.
+
+    ``since`` and ``until`` are Unix seconds; what happened at ``until`` itself is left out.
+    """
     order = events.c.seq.desc() if newest_first else events.c.seq.asc()
     query = select(*_COLUMNS).where(events.c.seq > after).order_by(order).limit(limit)
     if before is not None:
@@ -71,6 +77,12 @@ def page(
         query = query.where(events.c.actor == actor)
     if verb is not None:
         query = query.where(events.c.verb == verb)
+    if reason is not None:
+        query = query.where(events.c.reason == reason)
+    if since is not None:
+        query = query.where(events.c.at >= since)
+    if until is not None:
+        query = query.where(events.c.at < until)
     return tuple(Event(*row) for row in conn.execute(query))
 
 

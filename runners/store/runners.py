@@ -92,7 +92,7 @@ def count(
     pool: Collection[str] | None = None,
 ) -> int:
     """How many Runners ``page`` would give, page after page."""
-    query = select(func.count()).select_from(runners)
+    query = select(func.count()).select_from(runners).order_by(func.count())
     if state is not None:
         query = query.where(runners.c.state.in_(sorted(state)))
     if pool is not None:
