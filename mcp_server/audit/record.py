@@ -15,19 +15,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from mcp_server.rule import Rule
+
 GENESIS = "0" * 64
 """``prev`` of the very first record."""
 
 OWN = "audit/"
 """Operations that begin like this are the log's own remarks, not calls."""
+OPENED = "audit/opened"
+"""A process began to write here."""
 RECOVERED = "audit/recovered"
-"""What could not be trusted was cut off; ``arguments`` say where and how much."""
+"""Writing had failed, or a process had died while it wrote: what no answer rests on was cut off.
+``arguments`` say why, where, how many bytes, and how many calls were refused meanwhile."""
 RETENTION = "audit/retention"
 """Old files end here: ``arguments`` name the last record that was removed, ``seq`` and ``hash``."""
 
 # ensure_ascii also makes a lone surrogate writable. allow_nan is off because NaN is not JSON.
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 _HASH_CHARS = len(',"hash":""}') + 64
+_FRAME_CHARS = len('{"seq":,"prev":"",') + 64 + _HASH_CHARS + len("\n")
 
 
 class NotARecord(ValueError):
@@ -58,7 +64,8 @@ class Entry:
         tokens: of the answer, estimated.
         revision: of the fleet that was served; None when none was.
         upstream_ids: request ids of the questions that the dispatcher was asked for this call.
-        repeats: so many identical calls this record stands for; the other figures are those of each.
+        repeats: so many calls of this caller that the same rule refused at the same time this record stands
+            for; everything else in it is of the first of them.
     """
 
     at: float
@@ -103,6 +110,38 @@ class Record:
 _FIELDS = tuple(field.name for field in fields(Entry))
 
 
+def remark(operation: str, at: float, target: str, arguments: Mapping[str, Any]) -> Entry:
+    """Something that the log says of itself.
+
+    Args:
+        operation: one of those that begin with ``OWN``.
+        at: Unix seconds.
+        target: the file it is about.
+        arguments: particulars.
+    """
+    return Entry(
+        at=at,
+        call_id="",
+        operation=operation,
+        target=target,
+        arguments=arguments,
+        caller="",
+        caller_name="",
+        project="",
+        transport="",
+        protocol="",
+        allowed=True,
+        rule=Rule.ALLOWED.value,
+        result="ok",
+        stale=False,
+        duration_ms=0.0,
+        bytes=0,
+        tokens=0,
+        revision=None,
+        upstream_ids=(),
+    )
+
+
 def content(entry: Entry) -> str:
     """The entry's members as JSON, without the braces; what ``chained`` puts into a line.
 
@@ -125,6 +164,11 @@ def chained(entry: Entry, inner: str, seq: int, prev: str) -> tuple[Record, byte
     body = f'{{"seq":{seq},"prev":"{prev}",{inner}'
     own = hashlib.sha256(f"{body}}}".encode()).hexdigest()
     return Record(seq, prev, own, entry), f'{body},"hash":"{own}"}}\n'.encode()
+
+
+def line_bytes(inner: str, seq: int) -> int:
+    """How long the line of a record is, with its end, given its number and ``content``."""
+    return _FRAME_CHARS + len(str(seq)) + len(inner)
 
 
 def sealed(line: bytes) -> str | None:
