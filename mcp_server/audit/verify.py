@@ -90,6 +90,11 @@ class _Walk:
     # Hashes of the records that are expected.
     noted: dict[int, str] = field(default_factory=dict)
 
+    @property
+    def next_seq(self) -> int | None:
+        """The number that the next record should have, when that is known."""
+        return None if self.head is None else self.head.seq + 1
+
 
 class _Broken(Exception):
     def __init__(self, found: Break) -> None:
@@ -142,16 +147,16 @@ def _read_file(walk: _Walk, name: str, lines: Iterable[bytes], last: bool, wante
             if last:
                 walk.unfinished = len(line)
                 return
-            raise _Broken(Break(name, number, _next(walk), "the file ends in the middle of this record"))
+            raise _Broken(Break(name, number, walk.next_seq, "the file ends in the middle of this record"))
         _read_line(walk, name, number, line[:-1], wanted)
     if number == 0 and not last:
-        raise _Broken(Break(name, 0, _next(walk), "the file is empty: its records were removed"))
+        raise _Broken(Break(name, 0, walk.next_seq, "the file is empty: its records were removed"))
 
 
 def _read_line(walk: _Walk, name: str, number: int, line: bytes, wanted: frozenset[int]) -> None:
     found = _LINE.fullmatch(line)
     if found is None:
-        raise _Broken(Break(name, number, _next(walk), "this line is no record as the log writes them"))
+        raise _Broken(Break(name, number, walk.next_seq, "this line is no record as the log writes them"))
     seq, prev, own = int(found[2]), found[3].decode(), found[4].decode()
     if hashlib.sha256(found[1] + b"}").hexdigest() != own:
         raise _Broken(Break(name, number, seq, "this record was changed: its hash is not that of its text"))
