@@ -138,6 +138,11 @@ class Fleet:
         """The planner's latest pass."""
         return self.world.view
 
+    @property
+    def acts(self) -> bool:
+        """Whether it carries its plans out."""
+        return self._seams.touch
+
     def loops(self) -> Sequence[LoopHealth]:
         """Every loop's health."""
         return [loop.health for loop in self._loops]

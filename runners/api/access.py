@@ -10,7 +10,7 @@ import hmac
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, NoReturn, cast
 
 from fastapi import Depends, Request
 from pydantic import SecretStr
@@ -140,7 +140,15 @@ class Access:
                 "get a new one: fly-gha token create",
             )
         if scope not in token.scopes:
-            await self._deny(token, scope, attempted, now)
+            has = ", ".join(sorted(token.scopes))
+            await self.deny(
+                token,
+                scope,
+                attempted,
+                why=f"it lacks the scope {scope}",
+                next_step=f"use a token with the scope {scope}: fly-gha token create --scope {scope}",
+                detail=f"{attempted} needs the scope {scope}; the token has {has}",
+            )
         return Viewer(token, Sight(token.repositories, token.pools))
 
     def still_valid(self, conn: Connection, viewer: Viewer) -> bool:
@@ -148,9 +156,16 @@ class Access:
         token = tokens.get(conn, viewer.token.id)
         return token is not None and token.valid(self._clock.now())
 
-    async def _deny(self, token: ApiToken, scope: str, attempted: str, now: float) -> None:
-        detail = f"{attempted} needs the scope {scope}; the token has {', '.join(sorted(token.scopes))}"
-        text = self._bounded.worded((token.id, scope), now, detail)
+    async def deny(
+        self, token: ApiToken, about: str, attempted: str, *, why: str, next_step: str, detail: str = ""
+    ) -> NoReturn:
+        """Refuse a use of a valid token, with an event, at most one a minute for each token and ``about``.
+
+        Raises:
+            ApiProblem: 403, always.
+        """
+        now = self._clock.now()
+        text = self._bounded.worded((token.id, about), now, detail or f"{attempted}: {why}")
         if text is not None:
 
             def op(conn: Connection) -> None:
@@ -170,9 +185,9 @@ class Access:
             403,
             Reason.ACCESS_DENIED,
             what="the token may not do this",
-            why=f"it lacks the scope {scope}",
+            why=why,
             attempted=attempted,
-            next_step=f"use a token with the scope {scope}: fly-gha token create --scope {scope}",
+            next_step=next_step,
         )
 
 
@@ -202,7 +217,12 @@ async def _admin(request: Request) -> Viewer:
     return await _viewer(request, "admin")
 
 
+async def _access(request: Request) -> Access:
+    return cast(Access, request.app.state.access)
+
+
 Fleet = Annotated[FleetPort, Depends(_port)]
+Accesses = Annotated[Access, Depends(_access)]
 Reader = Annotated[Viewer, Depends(_reader)]
 Operator = Annotated[Viewer, Depends(_operator)]
 Admin = Annotated[Viewer, Depends(_admin)]

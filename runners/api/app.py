@@ -6,7 +6,19 @@ from fastapi import APIRouter, FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runners.api import health, metrics, problems, read, stream, webhooks
+from runners.api import (
+    health,
+    metrics,
+    operate,
+    operate_fleet,
+    operate_runners,
+    operate_sweep,
+    problems,
+    read,
+    stream,
+    tokens_admin,
+    webhooks,
+)
 from runners.api.access import Access
 from runners.api.metrics import Phases
 from runners.api.port import FleetPort
@@ -22,7 +34,7 @@ def build_api(port: FleetPort, routers: Iterable[APIRouter] = ()) -> FastAPI:
 
     Args:
         port: the fleet. Handlers reach it as ``request.app.state.port``, or by ``access.Fleet``.
-        routers: further routes over the same port: the claim, the hooks, the operator API.
+        routers: further routes over the same port: the claim, the hooks.
     """
     # No documentation pages: they would load scripts from elsewhere.
     app = FastAPI(title="fly-gha", docs_url=None, redoc_url=None, openapi_url=None)
@@ -32,7 +44,8 @@ def build_api(port: FleetPort, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app.state.phases = Phases(port.clock.now())
     problems.install(app)
     own = (webhooks.router, *read.ROUTERS, stream.router, metrics.router, health.router)
-    for router in (*own, *routers):
+    operating = (operate.router, operate_fleet.router, operate_runners.router, operate_sweep.router)
+    for router in (*own, *operating, tokens_admin.router, *routers):
         app.include_router(router)
     app.add_middleware(problems.Shield)
     # Added later, so further out: the Shield's answers are framed and named like every other.

@@ -64,6 +64,13 @@ class FleetPort(Protocol):
     def latest(self) -> PlanView | None:
         """The planner's latest pass, None before the first."""
 
+    @property
+    def acts(self) -> bool:
+        """Whether it carries its plans out; False for one that only observes and explains."""
+
+    def wake(self, loop: str) -> None:
+        """Run a pass of that loop now; ``loops`` has their names."""
+
     def loops(self) -> Sequence[LoopHealth]:
         """Every loop's health; the planner's is named ``planner``."""
 

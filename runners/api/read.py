@@ -8,9 +8,11 @@ from runners.api import read_events, read_jobs, read_runners, read_usage
 from runners.api.access import Fleet, Viewer
 from runners.api.access import Reader as MayRead
 from runners.api.lookups import not_found
+from runners.api.pool_version import version
 from runners.api.pool_views import pool_views, scene
 from runners.api.reading import Reader
 from runners.api.status_view import fingerprint, fleet_status
+from runners.store.pools import PoolOverride
 from runners.wire.headers import POOLS_HEADER, REPOSITORIES_HEADER
 from runners.wire.pool import PoolList, PoolView
 from runners.wire.status import FleetStatus
@@ -46,11 +48,16 @@ async def pools(fleet: Fleet, viewer: MayRead, rows: Rows) -> PoolList:
 
 
 @router.get("/pools/{name}")
-async def pool(fleet: Fleet, viewer: MayRead, rows: Rows, name: str) -> PoolView:
-    """One pool."""
-    found = {each.name: each for each in (await _pools(fleet, viewer, rows)).pools}
-    if name not in found:
+async def pool(fleet: Fleet, viewer: MayRead, rows: Rows, name: str, response: Response) -> PoolView:
+    """One pool; its ETag is of what operators set, for their If-Match."""
+    reading = await rows.read()
+    found = {
+        each.name: each for each in pool_views(scene(fleet.settings, reading, fleet.latest, viewer.sight))
+    }
+    settings = fleet.settings.pool(name)
+    if name not in found or settings is None:
         raise not_found("pool", found, name)
+    response.headers["ETag"] = version(settings, reading.overrides.get(name, PoolOverride()))
     return found[name]
 
 

@@ -73,6 +73,8 @@ class World:
     blocked_until: dict = field(default_factory=dict)
     health: list = field(default_factory=list)
     woken: int = 0
+    wakes: list = field(default_factory=list)
+    acts: bool = True
     made: int = 0
 
     def __post_init__(self):
@@ -87,6 +89,9 @@ class World:
 
     def _wake(self):
         self.woken += 1
+
+    def wake(self, loop):
+        self.wakes.append(loop)
 
     def loops(self):
         return self.health

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from docgen.blocks import attributes, code, page, summary, table
+from docgen.operate_part import operating
 from docgen.routes import Route, routes
 from runners.api.lookups import LIMIT_MAX
 from runners.wire.answer import Answer
@@ -19,6 +20,16 @@ from runners.wire.headers import (
 )
 from runners.wire.health import Check, Health, Readiness
 from runners.wire.job import ForecastView, JobAnswer, JobPage, JobView, PhaseView
+from runners.wire.operate import (
+    FleetControls,
+    FleetOperation,
+    PoolControls,
+    PoolOperation,
+    RunnerControls,
+    RunnerOperation,
+    SweepAnswer,
+    SweepFind,
+)
 from runners.wire.pool import Budget, PoolList, PoolView, QueueSummary, Spares
 from runners.wire.problem import Problem
 from runners.wire.runner import BootView, MachineView, RunnerHistory, RunnerPage, RunnerView
@@ -26,13 +37,16 @@ from runners.wire.status import FleetStatus, LoopView, UpstreamView
 from runners.wire.stream import StreamMessage
 from runners.wire.text import TEXT_MAX, Untrusted, UntrustedUrl
 from runners.wire.times import Time
+from runners.wire.token import TokenList, TokenMade, TokenRevoked, TokenView
 from runners.wire.usage import Usage, UsageRow
 from runners.wire.why import HeldView, WhyView
 
 MODELS: tuple[type[Answer], ...] = (
     FleetStatus, PoolList, PoolView, QueueSummary, Spares, Budget, HeldView, UpstreamView, LoopView,
     StreamMessage, JobPage, JobAnswer, JobView, WhyView, PhaseView, ForecastView, RunnerPage, RunnerHistory,
-    RunnerView, MachineView, BootView, EventPage, EventView, Usage, UsageRow, DeliveryAnswer, Health,
+    RunnerView, MachineView, BootView, EventPage, EventView, Usage, UsageRow, PoolOperation, PoolControls,
+    FleetOperation, FleetControls, RunnerOperation, RunnerControls, SweepAnswer, SweepFind, TokenList,
+    TokenMade, TokenRevoked, TokenView, DeliveryAnswer, Health,
     Readiness, Check, Problem,
 )  # fmt: skip
 """In reading order; a test holds that none is missing."""
@@ -56,7 +70,7 @@ def api_page() -> str:
         "API token with the scope `read`, sent as `Authorization: Bearer fgr_…`; `fly-gha token create "
         "--local` makes one ([cli.md](cli.md)). A token may be limited to repositories and pools: lists, "
         "counts, the stream and what is not found then show it nothing else. The scopes `operate` and "
-        "`admin` can be given to a token and open no route yet.",
+        "`admin` open what [changes things](#changing-things), and not what reads.",
         f"A reader may ask to see less than its token allows: the header `{REPOSITORIES_HEADER}` takes "
         "comma-separated "
         f"`owner/name` patterns and `{POOLS_HEADER}` pool names, each at most {NARROWING_ENTRIES_MAX} of at "
@@ -74,6 +88,7 @@ def api_page() -> str:
         "## Query parameters",
         f"Unknown ones are refused. A page has at most {LIMIT_MAX} entries.",
         table(("Path", "Parameter", "Values"), _questions(found)),
+        *operating(),
         "## The claim",
         "Spoken by the boot agent in a Machine "
         "([machines/runner/README.md](../machines/runner/README.md)), by nobody else. `POST /v1/claim` "
