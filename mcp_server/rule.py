@@ -1,6 +1,6 @@
 """Rule: what decided about a call, in the one word that answer, audit record and statistics share.
 
-A rule is stable: scripts and ``audit query`` rely on its value. Each refusing rule belongs to one class, which
+A rule is stable: scripts and ``audit query`` rely on its value. Each refusing rule belongs to one class; it
 tells an agent what kind of thing to do next without reading prose.
 """
 
