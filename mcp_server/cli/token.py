@@ -50,7 +50,7 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Make a token and print it, once."""
-    now = SystemClock().now()
+    now, file = SystemClock().now(), _ready(file)
 
     def make() -> NewToken:
         return new_token(
@@ -85,7 +85,7 @@ def create(
 def list_tokens(file: FileOption = DEFAULT_FILE, as_json: JsonOption = False) -> None:
     """List the tokens; a token's text is not kept and cannot be shown."""
     try:
-        found = TokenFile(file).read() or ()
+        found = TokenFile(file.expanduser()).read() or ()
     except TokensUnusable as unusable:
         fail(Exit.UNREACHABLE, _sentence(unusable))
     if as_json:
@@ -118,12 +118,23 @@ def revoke(
         return tuple(revoked if token is ended else token for token in kept), revoked
 
     try:
-        revoked = TokenFile(file).change(op)
+        revoked = TokenFile(file.expanduser()).change(op)
     except TokensUnusable as unusable:
         fail(Exit.UNREACHABLE, _sentence(unusable))
     if revoked is None:
         fail(Exit.NO, f"No token that could be revoked has the id {token_id!r} in {file}.")
     typer.echo(json.dumps(_fields(revoked)) if as_json else f"token {revoked.id} is revoked")
+
+
+def _ready(file: Path) -> Path:
+    """Where the file goes. The folder of the default is made; one that somebody names may be mistyped."""
+    place = file.expanduser()
+    if file == DEFAULT_FILE:
+        try:
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            fail(Exit.UNREACHABLE, f"Cannot make the folder {place.parent}: {error.strerror}.")
+    return place
 
 
 def _fields(token: Token) -> dict[str, object]:

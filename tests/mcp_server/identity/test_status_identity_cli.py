@@ -133,5 +133,22 @@ def test_the_file_may_be_named(ask, tmp_path):
     assert ask("create", "--file", str(tmp_path / "none" / "other.json")).exit_code == 3
 
 
+def test_the_first_token_makes_the_folder_that_is_the_default(tmp_path):
+    env = {"FLY_GHA_STATUS_TOKENS_FILE": None, "HOME": str(tmp_path)}
+    assert CliRunner().invoke(app, ["create"], env=env).exit_code == 0
+    (made,) = tmp_path.rglob("*.json")
+    assert made.parent.stat().st_mode & 0o077 == 0
+    listed = CliRunner().invoke(app, ["list", "--json"], env=env)
+    assert len(json.loads(listed.stdout)) == 1
+
+
+def test_a_home_that_cannot_be_written_is_unreachable_in_one_sentence(tmp_path):
+    (tmp_path / "home").write_text("a file")
+    env = {"FLY_GHA_STATUS_TOKENS_FILE": None, "HOME": str(tmp_path / "home")}
+    done = CliRunner().invoke(app, ["create"], env=env)
+    assert done.exit_code == 3
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_it_is_a_group_that_the_command_line_can_take_in():
     assert isinstance(app, typer.Typer)
