@@ -1,6 +1,7 @@
 """What the routes that look things up by name share: not found with near names, cursors, page sizes."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -15,6 +16,7 @@ LIMIT_MAX = 500
 # A page that hides what the caller may not see looks at no more rows than this before it answers.
 SCANNED_MAX = 5000
 BATCH = 500
+DAY_S = 86_400.0
 
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
 ShortText = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -33,6 +35,33 @@ class Question(BaseModel):
 def moment(text: Moment | None) -> float | None:
     """Unix seconds of a time that was asked for, None when none was."""
     return None if text is None else unix_seconds(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time that was asked about, in Unix seconds; ``until`` is left out of it, unless it is now."""
+
+    since: float
+    until: float
+    to_now: bool
+
+
+def window(since: Moment | None, until: Moment | None, now: float, *, days: int, attempted: str) -> Window:
+    """The window of a question; without ``until`` it ends now, without ``since`` it is one day long.
+
+    Raises:
+        ApiProblem: 422, it ends before it begins, lies in the future, or is longer than ``days``.
+    """
+    asked, begin = moment(until), moment(since)
+    end = now if asked is None else min(now, asked)
+    begin = end - DAY_S if begin is None else begin
+    if not begin < end or end - begin > days * DAY_S:
+        raise invalid(
+            f"the window must begin before it ends, and in the past, and be at most {days} days long",
+            attempted,
+            "correct since and until",
+        )
+    return Window(begin, end, to_now=end == now)
 
 
 def not_found(kind: str, known: Iterable[str] = (), asked: str = "") -> ApiProblem:

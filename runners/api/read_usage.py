@@ -9,17 +9,16 @@ from sqlalchemy import Connection
 
 from runners.api.access import Fleet
 from runners.api.access import Reader as MayRead
-from runners.api.lookups import Moment, Question, invalid
+from runners.api.lookups import DAY_S, Moment, Question, window
 from runners.api.sight import Sight
 from runners.model.settings import Settings
 from runners.store import events, usage
 from runners.store.usage import Span
-from runners.wire.times import rfc3339, unix_seconds
+from runners.wire.times import rfc3339
 from runners.wire.usage import Usage, UsageRow
 
 router = APIRouter(prefix="/v1", tags=["read"])
-DAY_S = 86_400.0
-WINDOW_MAX_S = 92 * DAY_S
+DAYS_MAX = 92
 ROWS_MAX = 1000
 
 Group = Literal["pool", "repository", "workflow", "day"]
@@ -51,17 +50,10 @@ class _Sum:
 async def usage_page(fleet: Fleet, viewer: MayRead, question: Annotated[UsageQuestion, Query()]) -> Usage:
     """What was used and what it cost."""
     now = fleet.clock.now()
-    until = min(now, unix_seconds(question.until)) if question.until is not None else now
-    since = unix_seconds(question.since) if question.since is not None else until - DAY_S
-    if not since < until or until - since > WINDOW_MAX_S:
-        raise invalid(
-            "the window must begin before it ends, and in the past, and be at most 92 days long",
-            "GET /v1/usage",
-            "correct since and until",
-        )
+    asked = window(question.since, question.until, now, days=DAYS_MAX, attempted="GET /v1/usage")
 
     def op(conn: Connection) -> tuple[int, tuple[Span, ...]]:
-        return events.revision(conn), usage.busy_spans(conn, since, until)
+        return events.revision(conn), usage.busy_spans(conn, asked.since, asked.until)
 
     revision, spans = await fleet.store.run(op)
     seen = tuple(_seen(spans, viewer.sight, fleet.settings))
@@ -71,8 +63,8 @@ async def usage_page(fleet: Fleet, viewer: MayRead, question: Annotated[UsageQue
     return Usage(
         revision=revision,
         as_of=rfc3339(now),
-        since=rfc3339(since),
-        until=rfc3339(until),
+        since=rfc3339(asked.since),
+        until=rfc3339(asked.until),
         by=by,
         rows=rows[:ROWS_MAX],
         total=total[0] if total else UsageRow(),

@@ -1,11 +1,16 @@
 """The audit trail: append-only, in commit order. The fleet's revision is its highest seq."""
 
-from sqlalchemy import Connection, insert, select
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Text, case, func, insert, literal_column, select
 
 from runners.model.nouns import Event
 from runners.model.reason import Reason
 from runners.store.tables import events
 
+# What a target may be of, other than a mere word such as ``webhook``.
+KINDS = ("job", "runner", "machine", "pool", "token")
 _COLUMNS = (
     events.c.seq,
     events.c.at,
@@ -17,6 +22,26 @@ _COLUMNS = (
     events.c.outcome,
     events.c.external_id,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The events of one Reason about one kind of target.
+
+    Attributes:
+        kind: one of KINDS, "" for targets that are a mere word.
+        events: how many.
+        targets: how many different ones they are about.
+        first_at: of the oldest, Unix seconds.
+        last_at: of the latest.
+    """
+
+    reason: Reason
+    kind: str
+    events: int
+    targets: int
+    first_at: float
+    last_at: float
 
 
 def append(
@@ -57,7 +82,7 @@ def page(
     target: str | None = None,
     actor: str | None = None,
     verb: str | None = None,
-    reason: Reason | None = None,
+    reason: Reason | Collection[Reason] | None = None,
     since: float | None = None,
     until: float | None = None,
     newest_first: bool = False,
@@ -78,12 +103,38 @@ def page(
     if verb is not None:
         query = query.where(events.c.verb == verb)
     if reason is not None:
-        query = query.where(events.c.reason == reason)
+        query = query.where(events.c.reason.in_([reason] if isinstance(reason, str) else sorted(reason)))
     if since is not None:
         query = query.where(events.c.at >= since)
     if until is not None:
         query = query.where(events.c.at < until)
     return tuple(Event(*row) for row in conn.execute(query))
+
+
+def by_reason(
+    conn: Connection, reasons: Collection[Reason], *, since: float, until: float | None = None
+) -> tuple[Group, ...]:
+    """How often each of these Reasons was noted in a window: one Group for each kind of target."""
+    # Literal words: a bound one would be another parameter in SELECT than in GROUP BY.
+    words = {kind: literal_column(f"'{kind}'", Text) for kind in KINDS}
+    named = [(events.c.target.like(f"{kind}/%"), word) for kind, word in words.items()]
+    kind = case(*named, else_=literal_column("''", Text)).label("kind")
+    query = (
+        select(
+            events.c.reason,
+            kind,
+            func.count().label("events"),
+            func.count(events.c.target.distinct()).label("targets"),
+            func.min(events.c.at).label("first_at"),
+            func.max(events.c.at).label("last_at"),
+        )
+        .where(events.c.reason.in_(sorted(reasons)), events.c.at >= since)
+        .group_by(events.c.reason, kind)
+        .order_by(events.c.reason, kind)
+    )
+    if until is not None:
+        query = query.where(events.c.at < until)
+    return tuple(Group(*row) for row in conn.execute(query))
 
 
 def revision(conn: Connection) -> int:

@@ -15,6 +15,7 @@ READ_ROUTES = [
     "/v1/runners",
     "/v1/runners/r-1",
     "/v1/events",
+    "/v1/incidents",
     "/v1/usage",
     "/metrics",
 ]

@@ -7,6 +7,7 @@ from store_samples import a_job, a_machine, a_runner, keep
 from runners.model.reason import Reason
 from runners.model.states import RunnerState
 from runners.store import events, jobs, runners
+from runners.store.events import Group
 
 
 def say(conn, at, reason=Reason.OBSERVED, target="pool/p"):
@@ -27,6 +28,34 @@ async def test_the_events_of_one_reason_come_in_order_of_seq(store):
     assert [event.at for event in found] == [1.0, 3.0]
     newest = await store.run(partial(events.page, reason=Reason.MINT_LOST, since=1.5, newest_first=True))
     assert [event.at for event in newest] == [3.0]
+
+
+async def test_events_are_grouped_by_reason_and_by_what_they_are_about(store):
+    for at, reason, target in (
+        (1.0, Reason.MINT_LOST, "runner/r-1"),
+        (2.0, Reason.MINT_LOST, "runner/r-1"),
+        (3.0, Reason.MINT_LOST, "runner/r-2"),
+        (4.0, Reason.MINT_LOST, "machine/m-1"),
+        (5.0, Reason.PAYLOAD_MALFORMED, "webhook"),
+        (6.0, Reason.OBSERVED, "runner/r-3"),
+        (9.0, Reason.MINT_LOST, "runner/r-9"),
+    ):
+        await store.run(partial(say, at=at, reason=reason, target=target))
+    asked = (Reason.MINT_LOST, Reason.PAYLOAD_MALFORMED)
+    assert await store.run(partial(events.by_reason, reasons=asked, since=2.0, until=9.0)) == (
+        Group(Reason.MINT_LOST, "machine", 1, 1, 4.0, 4.0),
+        Group(Reason.MINT_LOST, "runner", 2, 2, 2.0, 3.0),
+        Group(Reason.PAYLOAD_MALFORMED, "", 1, 1, 5.0, 5.0),
+    )
+    assert await store.run(partial(events.by_reason, reasons=(), since=0.0)) == ()
+
+
+async def test_the_events_of_several_reasons_come_in_order_of_seq(store):
+    for at, reason in ((1.0, Reason.MINT_LOST), (2.0, Reason.OBSERVED), (3.0, Reason.TOO_OLD)):
+        await store.run(partial(say, at=at, reason=reason))
+    asked = frozenset({Reason.TOO_OLD, Reason.MINT_LOST})
+    found = await store.run(partial(events.page, reason=asked, newest_first=True))
+    assert [event.at for event in found] == [3.0, 1.0]
 
 
 async def test_a_runs_jobs_are_found_by_its_id(store):

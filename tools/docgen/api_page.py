@@ -19,6 +19,7 @@ from runners.wire.headers import (
     REPOSITORIES_HEADER,
 )
 from runners.wire.health import Check, Health, Readiness
+from runners.wire.incident import Incident, IncidentPage
 from runners.wire.job import ForecastView, JobAnswer, JobPage, JobView, PhaseView
 from runners.wire.operate import (
     FleetControls,
@@ -44,7 +45,8 @@ from runners.wire.why import HeldView, WhyView
 MODELS: tuple[type[Answer], ...] = (
     FleetStatus, PoolList, PoolView, QueueSummary, Spares, Budget, HeldView, UpstreamView, LoopView,
     StreamMessage, JobPage, JobAnswer, JobView, WhyView, PhaseView, ForecastView, RunnerPage, RunnerHistory,
-    RunnerView, MachineView, BootView, EventPage, EventView, Usage, UsageRow, PoolOperation, PoolControls,
+    RunnerView, MachineView, BootView, EventPage, EventView, IncidentPage, Incident, Usage, UsageRow,
+    PoolOperation, PoolControls,
     FleetOperation, FleetControls, RunnerOperation, RunnerControls, SweepAnswer, SweepFind, TokenList,
     TokenMade, TokenRevoked, TokenView, DeliveryAnswer, Health,
     Readiness, Check, Problem,

@@ -15,7 +15,20 @@ from runners.fleet import Fleet, Seams
 from runners.fleet_file import check_settings
 from runners.store.engine import open_store
 from runners.upstream.clock import SystemClock
-from runners.wire import delivery, event, health, job, operate, pool, runner, status, stream, token, usage
+from runners.wire import (
+    delivery,
+    event,
+    health,
+    incident,
+    job,
+    operate,
+    pool,
+    runner,
+    status,
+    stream,
+    token,
+    usage,
+)
 from runners.wire.answer import Answer
 
 SETTINGS = {"pools": [{"name": "gha-medium", "scope": "orgs/acme", "apps": ["acme-runners-a"]}]}
@@ -112,7 +125,8 @@ def _order(route: Route) -> tuple[bool, str, str]:
 
 def _models() -> dict[str, type[Answer]]:
     found: dict[str, type[Answer]] = {}
-    for module in (status, pool, job, runner, event, usage, stream, health, delivery, operate, token):
+    found_in = (status, pool, job, runner, event, incident, usage, stream, health, delivery, operate, token)
+    for module in found_in:
         found.update(
             {
                 name: each
