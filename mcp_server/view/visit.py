@@ -1,4 +1,4 @@
-"""Visit: one call's reading of the fleet; Floor, below which its revision never goes; Wish, one question of it."""
+"""One call's reading: its Visit, its Wishes, and the Floor below which its revision never goes."""
 
 from dataclasses import dataclass, field
 
@@ -52,7 +52,12 @@ class Visit:
         floor = self.floor.revision if self.floor.epoch == epoch else 0
         return max(floor, wish.min_revision or 0)
 
-    def used(self, revision: int, upstream_ids: tuple[str, ...]) -> None:
+    def asked(self, request_id: str) -> None:
+        """Note an exchange with the dispatcher that the call used."""
+        if request_id and request_id not in self.upstream_ids:
+            self.upstream_ids.append(request_id)
+
+    def used(self, revision: int, request_id: str = "") -> None:
         """Note what the call read."""
         self.revision = revision if self.revision is None else min(self.revision, revision)
-        self.upstream_ids.extend(each for each in upstream_ids if each and each not in self.upstream_ids)
+        self.asked(request_id)
