@@ -1,7 +1,7 @@
 """Call: one question of one caller, whatever brought it here, and Answer, what goes back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -11,13 +11,15 @@ from mcp_server.refused import Refused
 
 
 class Operation(StrEnum):
-    """The protocol's methods that pass the checkpoint, spelled as MCP spells them."""
+    """The protocol's methods that pass the checkpoint, spelled as MCP spells them, and one of HTTP."""
 
     CALL_TOOL = "tools/call"
     READ_RESOURCE = "resources/read"
     LIST_TOOLS = "tools/list"
     LIST_RESOURCES = "resources/list"
     LIST_TEMPLATES = "resources/templates/list"
+    REQUEST = "http/request"
+    """A request over HTTP as such, before anybody has read its method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,15 @@ class Answer:
     """What goes back for one Call.
 
     Attributes:
-        body: the structured answer, as JSON would have it; of a refusal the refusal's fields.
-        text: the same as compact JSON, which is what a model reads.
+        text: compact JSON, which is what a model reads; of a refusal the refusal's fields.
+        body: the structured answer, the same as ``text``; None for a refusal and for lists.
         refused: the refusal, or None for an answer.
-        result: what the operation really returns to the protocol when that is no JSON body (lists).
+        listed: what a list operation lists, in the protocol's own types.
+        size: bytes of all that goes back, the protocol's frame left out.
     """
 
-    body: Mapping[str, Any]
     text: str
+    body: Mapping[str, Any] | None = None
     refused: Refused | None = None
-    result: Any = field(default=None)
+    listed: Sequence[Any] = ()
+    size: int = 0

@@ -7,51 +7,14 @@ kept for a moment: a flood of them is no flood for the dispatcher.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import httpx
-from pydantic import ValidationError
-
 from mcp_server.health import DispatcherSign, Health, Signs, TokensSign, ViewSign, judge
+from mcp_server.refused import Refused
 from runners.upstream.breaker import BreakerState
 from runners.upstream.clock import Clock
 from runners.wire.health import Readiness
 from runners.wire.times import unix_seconds
 
 KEPT_S = 1.0
-READYZ = "/readyz"
-READYZ_BYTES_MAX = 64 * 1024
-_ANSWERS = (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE)
-
-
-class NoReadiness(Exception):
-    """What answered did not answer as a dispatcher does."""
-
-
-def readiness_of(client: httpx.AsyncClient) -> Callable[[], Awaitable[Readiness]]:
-    """Asks the dispatcher how it is.
-
-    Args:
-        client: with the dispatcher's base URL. Not one with a breaker: a dispatcher that is not ready says so
-            with a 503, which is an answer here and must not count as a failure.
-
-    Returns:
-        A question that raises httpx.TransportError or NoReadiness when there is no answer.
-    """
-
-    async def ask() -> Readiness:
-        body = bytearray()
-        async with client.stream("GET", READYZ) as answer:
-            if answer.status_code not in _ANSWERS:
-                raise NoReadiness
-            async for chunk in answer.aiter_bytes():
-                body += chunk
-                if len(body) > READYZ_BYTES_MAX:
-                    raise NoReadiness
-        try:
-            return Readiness.read(bytes(body))
-        except ValidationError as error:
-            raise NoReadiness from error
-
-    return ask
 
 
 class Prober:
@@ -60,7 +23,7 @@ class Prober:
     Args:
         clock: Unix seconds.
         timeout_s: seconds the dispatcher has to answer.
-        readiness: asks the dispatcher.
+        readiness: asks the dispatcher how it is; raises Refused when it does not say.
         audit: why nothing can be recorded, or None.
         view: the view that would be shown, at a time in Unix seconds.
         breaker: what the next question to the dispatcher would meet, likewise.
@@ -120,10 +83,8 @@ class Prober:
             return DispatcherSign(f"the dispatcher did not answer within {self._timeout_s:g} s")
         try:
             readiness = asked.result()
-        except httpx.TransportError as error:
-            return DispatcherSign(f"the dispatcher cannot be reached ({type(error).__name__})")
-        except NoReadiness:
-            return DispatcherSign("what answers at the dispatcher's address is no dispatcher")
+        except Refused as refused:
+            return DispatcherSign(refused.cause)
         not_ready = tuple(readiness.not_ready) or (() if readiness.ready else ("unknown",))
         return DispatcherSign(None, not_ready, _clock_off(readiness, asked_at, self._clock.now()))
 

@@ -17,7 +17,9 @@ DAY_S = 86_400.0
 class Envelope(BaseSettings):
     """The limits that every call is held to."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     calls_per_minute: float = Field(
         60, gt=0, le=60_000, description="Calls per minute that each caller may make in the long run."
@@ -56,8 +58,12 @@ class Envelope(BaseSettings):
     breaker_errors: int = Field(
         5, ge=1, le=100, description="So many failures of the dispatcher open the breaker …"
     )
-    breaker_window_s: float = Field(300, gt=0, le=3600, description="… when they fall within so many seconds.")
-    breaker_open_s: float = Field(900, gt=0, le=7200, description="Seconds an open breaker lets nothing through.")
+    breaker_window_s: float = Field(
+        300, gt=0, le=3600, description="… when they fall within so many seconds."
+    )
+    breaker_open_s: float = Field(
+        900, gt=0, le=7200, description="Seconds an open breaker lets nothing through."
+    )
     breaker_trials: int = Field(3, ge=1, le=20, description="Good trials after which an open breaker closes.")
 
 
@@ -82,9 +88,12 @@ class StatusSettings(Envelope):
         64 * 1024, ge=1024, le=4 * 1024 * 1024, description="Bytes a request may have."
     )
     tokens_file: Path = Field(
-        Path("fly-gha-status-tokens.json"), description="Where the hashed tokens of callers are kept."
+        Path("~/.local/state/fly-gha-status/tokens.json"),
+        description="Where the hashed tokens of callers are kept.",
     )
-    audit_dir: Path = Field(Path("fly-gha-status-audit"), description="Directory of the audit log.")
+    audit_dir: Path = Field(
+        Path("~/.local/state/fly-gha-status/audit"), description="Directory of the audit log."
+    )
     audit_keep_days: int = Field(30, ge=1, le=3650, description="Days that audit records are kept.")
     audit_file_max_bytes: int = Field(
         64 * 1024 * 1024, ge=4096, description="Bytes after which the audit log begins a new file."
@@ -102,7 +111,12 @@ class StatusSettings(Envelope):
         1, ge=0, le=60, description="Seconds an answer of the dispatcher serves the same question again."
     )
 
-    @field_validator("token", mode="before")
+    @field_validator("token", "token_file", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("token_file", "tokens_file", "audit_dir")
+    @classmethod
+    def _at_home(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()

@@ -19,7 +19,12 @@ from mcp_server.health import (
     ViewSign,
     judge,
 )
-from mcp_server.prober import KEPT_S, READYZ_BYTES_MAX, NoReadiness, Prober, readiness_of
+from mcp_server.prober import KEPT_S, Prober
+from mcp_server.refused import Refused
+from mcp_server.settings import StatusSettings
+from mcp_server.view import refusals
+from mcp_server.view.dispatcher import Dispatcher, production_transport
+from mcp_server.view.skew import Skew
 from runners.upstream.breaker import BreakerState
 from runners.wire.health import Check as TheirCheck
 from runners.wire.health import Readiness
@@ -148,8 +153,7 @@ async def test_a_server_that_has_everything_is_ok():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (failing(httpx.ConnectError("secret words")), "cannot be reached (ConnectError)"),
-        (failing(NoReadiness()), "no dispatcher"),
+        (failing(refusals.unusable("ask")), refusals.unusable("ask").cause),
         (lambda: ready(failed=("planner", "store")), "not ready: planner, store"),
         (lambda: ready().model_copy(update={"ready": False}), "not ready: unknown"),
     ],
@@ -254,10 +258,14 @@ async def test_a_probe_that_failed_unexpectedly_does_not_stop_the_next():
     assert (await world.prober.probe()).state is State.OK
 
 
+def asking(inner, url="http://dispatcher"):
+    """The server's own client."""
+    settings = StatusSettings(dispatcher_url=url)
+    return Dispatcher(settings, lambda: None, HandClock(), Skew(), inner=inner).readiness
+
+
 def answering(handler):
-    return readiness_of(
-        httpx.AsyncClient(transport=httpx.MockTransport(handler), base_url="http://dispatcher")
-    )
+    return asking(lambda: httpx.MockTransport(handler))
 
 
 @pytest.mark.parametrize("status", [200, 503])
@@ -279,11 +287,10 @@ async def test_a_dispatcher_that_is_not_ready_has_answered(status):
         httpx.Response(302, headers={"location": "http://elsewhere/readyz"}),
         httpx.Response(200, content=b"<html>welcome</html>"),
         httpx.Response(200, content=b"{}"),
-        httpx.Response(200, content=b" " * (READYZ_BYTES_MAX + 1)),
     ],
 )
 async def test_what_does_not_answer_as_a_dispatcher_is_none(answer):
-    with pytest.raises(NoReadiness):
+    with pytest.raises(Refused):
         await answering(lambda _request: answer)()
 
 
@@ -291,7 +298,6 @@ async def test_a_port_where_nobody_listens_makes_the_server_degraded_not_broken(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-            world = World()
-            world.answer = readiness_of(client)
-            assert await world.wrong() == ["dispatcher"]
+        world = World()
+        world.answer = asking(production_transport, f"http://127.0.0.1:{port}")
+        assert await world.wrong() == ["dispatcher"]

@@ -1,0 +1,305 @@
+"""The checkpoint: the one way from a question to an answer, whatever transport or protocol era brought it.
+
+Authenticate, may this caller call this tool, scope, rate, validate, run under a deadline, cap the size,
+record. Each step either lets the call on or raises Refused; the last one happens for every call, and nothing
+goes back before its record is durable. A caller who hangs up does not stop it: what was begun is recorded.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+from pydantic import ValidationError
+
+from mcp_server.audit.masking import masked, masked_text
+from mcp_server.audit.record import Entry
+from mcp_server.call import Answer, Call
+from mcp_server.caller import Caller, Identity
+from mcp_server.catalog import Catalog, Question
+from mcp_server.rate import Limited, Rates
+from mcp_server.refused import Refused
+from mcp_server.rule import Rule
+from mcp_server.said import answered, refusal
+from mcp_server.settings import StatusSettings
+from mcp_server.stats.summary import StatsSource
+from mcp_server.tools.output import Output, estimated_tokens, fitted
+from mcp_server.tools.tool import Arguments, Ask
+from mcp_server.turnstile import Turnstile
+from mcp_server.view.glass import Glass
+from runners.upstream.clock import Clock
+
+log = structlog.get_logger()
+
+_VERSION_MAX = 32
+
+
+class Audit(Protocol):
+    """Where records go; ``append`` returns when the record is durable."""
+
+    async def append(self, entry: Entry) -> object:
+        """Make it durable, or raise Refused with AUDIT_UNAVAILABLE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the checkpoint works with.
+
+    Attributes:
+        identity: who somebody is.
+        rates: how much they may ask.
+        catalog: what may be asked.
+        glass: makes, for one caller and call id, the fleet as they may see it.
+        stats: this server's own calls.
+        audit: where records go.
+    """
+
+    identity: Identity
+    rates: Rates
+    catalog: Catalog
+    glass: Callable[[Caller, str], Glass]
+    stats: StatsSource
+    audit: Audit
+
+
+@dataclass
+class _Trail:
+    """What is known of a call so far, for its record."""
+
+    began: float
+    caller: Caller | None = None
+    glass: Glass | None = None
+    bounded: bool = False
+    stale: bool = False
+    revision: int | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Checkpoint:
+    """Answers calls.
+
+    Args:
+        settings: the figures.
+        desk: what it works with.
+        clock: times of records and rates; the deadline itself runs on the event loop.
+    """
+
+    def __init__(self, settings: StatusSettings, desk: Desk, clock: Clock) -> None:
+        self._settings = settings
+        self._desk = desk
+        self._clock = clock
+        self._turnstile = Turnstile(desk.audit.append, clock)
+        self._under_way: set[asyncio.Task[Answer]] = set()
+
+    async def answer(self, call: Call) -> Answer:
+        """The answer to a call, or its refusal; either way there is a record of it. Never raises Refused."""
+        return await self._whole(self._answer(call))
+
+    async def refuse(self, call: Call, refused: Refused) -> Answer:
+        """Record a refusal that somebody else decided (a malformed message), and word it."""
+        trail = _Trail(self._clock.now(), arguments=_masked(call))
+        return await self._whole(self._recorded(call, trail, refusal(refused)))
+
+    async def admit(self, call: Call) -> Answer | None:
+        """None for a caller who is known, otherwise the recorded refusal: for what is no call in itself."""
+        trail = _Trail(self._clock.now())
+        try:
+            await self._authenticate(call, trail)
+        except Refused as refused:
+            return await self._whole(self._recorded(call, trail, refusal(refused)))
+        return None
+
+    async def settle(self) -> None:
+        """Return when every call that was begun has its record."""
+        while self._under_way:
+            await asyncio.wait(set(self._under_way))
+
+    async def _whole(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def _answer(self, call: Call) -> Answer:
+        trail = _Trail(self._clock.now(), arguments=_masked(call))
+        try:
+            answer = await self._decided(call, trail)
+        except Refused as refused:
+            answer = refusal(refused)
+        except Exception:
+            # The traceback is for the operator's log; the answer gets nothing of it.
+            log.exception("call failed", call_id=call.id, operation=call.operation.value)
+            answer = refusal(_bug(call))
+        return await self._recorded(call, trail, answer)
+
+    async def _decided(self, call: Call, trail: _Trail) -> Answer:
+        """The pipeline, in the order of the docstring above."""
+        caller = await self._authenticate(call, trail)
+        question = self._desk.catalog.question(call)
+        self._may_call(caller, question)
+        self._in_scope(caller, question)
+        self._within_rate(caller, trail, question)
+        if question is None:
+            return self._desk.catalog.listing(call.operation, caller)
+        arguments = _validated(question)
+        output = await self._run(question, arguments, call, trail)
+        return self._capped(question, output, trail)
+
+    async def _authenticate(self, call: Call, trail: _Trail) -> Caller:
+        trail.caller = await self._desk.identity.identify(call.credential, trail.began)
+        return trail.caller
+
+    def _may_call(self, caller: Caller, question: Question | None) -> None:
+        if question is None or not caller.tools or question.tool.name in caller.tools:
+            return
+        raise Refused(
+            Rule.TOOL_NOT_GRANTED,
+            cause="this token is limited to other tools",
+            attempted=f"call {question.tool.name}",
+            missing=f"the tool {question.tool.name} among the tools of the token",
+            next_step="use one of the tools that are listed, or ask the operator for another token",
+        )
+
+    def _in_scope(self, caller: Caller, question: Question | None) -> None:
+        if question is None or question.tool.scope in caller.scopes:
+            return
+        raise Refused(
+            Rule.SCOPE_MISSING,
+            cause="this token lacks the scope that the tool needs",
+            attempted=f"call {question.tool.name}",
+            missing=f"the scope {question.tool.scope.value}",
+            next_step="use one of the tools that are listed, or ask the operator for a token with that scope",
+        )
+
+    def _within_rate(self, caller: Caller, trail: _Trail, question: Question | None) -> None:
+        verdict = self._desk.rates.admit(caller.id, caller.project, trail.began)
+        if not isinstance(verdict, Limited):
+            trail.bounded = True
+            return
+        whose = "this caller" if verdict.rule is Rule.CALLER_RATE else "all callers of this project together"
+        raise Refused(
+            verdict.rule,
+            cause=f"{whose} have asked as much as is allowed for now"
+            if verdict.rule is Rule.PROJECT_RATE
+            else f"{whose} has asked as much as is allowed for now",
+            attempted="list what there is" if question is None else f"call {question.tool.name}",
+            next_step="wait that long, then ask once; keep the last answer and its revision until then",
+            retry_after_s=verdict.retry_after_s,
+        )
+
+    async def _run(self, question: Question, arguments: Arguments, call: Call, trail: _Trail) -> Output:
+        """The tool's own work, under the call's deadline."""
+        caller = trail.caller
+        if caller is None:
+            raise AssertionError("authenticated calls have a caller")
+        glass = trail.glass = self._desk.glass(caller, call.id)
+        ask = Ask(caller, glass, self._desk.stats, self._settings, trail.began)
+        limit = self._settings.call_timeout_s
+        try:
+            async with asyncio.timeout(limit):
+                output = await question.tool.run(ask, arguments)
+        except TimeoutError as error:
+            raise Refused(
+                Rule.CALL_DEADLINE,
+                cause=f"it took longer than the {limit:g} s a call may take",
+                attempted=f"call {question.tool.name}",
+                next_step="ask for less: a narrower filter, a smaller limit; or ask fleet_overview first",
+            ) from error
+        trail.stale, trail.revision = output.stale, output.revision
+        return output
+
+    def _capped(self, question: Question, output: Output, trail: _Trail) -> Answer:
+        if not question.deep:
+            output = fitted(output, self._settings.answer_soft_tokens)
+        answer = answered(output, structured=not question.deep)
+        if answer.size <= self._settings.answer_max_bytes:
+            return answer
+        trail.revision = None
+        raise Refused(
+            Rule.ANSWER_TOO_LARGE,
+            cause=f"the answer is larger than the {self._settings.answer_max_bytes} bytes an answer may have",
+            attempted=f"call {question.tool.name}",
+            next_step="ask for less: a narrower filter, a smaller limit",
+        )
+
+    async def _recorded(self, call: Call, trail: _Trail, answer: Answer) -> Answer:
+        """The answer, once its record is durable; or, when there can be none, that."""
+        try:
+            entry = self._entry(call, trail, answer)
+            if answer.refused is not None and not trail.bounded:
+                await self._turnstile.record(entry)
+            else:
+                await self._desk.audit.append(entry)
+        except Refused as refused:
+            return refusal(refused)
+        return answer
+
+    def _entry(self, call: Call, trail: _Trail, answer: Answer) -> Entry:
+        caller, refused, glass = trail.caller, answer.refused, trail.glass
+        return Entry(
+            at=trail.began,
+            call_id=call.id,
+            operation=call.operation.value,
+            target=masked_text(call.target),
+            arguments=trail.arguments,
+            caller="" if caller is None else caller.id,
+            caller_name="" if caller is None else caller.name,
+            project="" if caller is None else caller.project,
+            transport=call.transport,
+            protocol=masked_text(call.protocol, _VERSION_MAX),
+            allowed=refused is None or trail.bounded,
+            rule=(Rule.ALLOWED if refused is None else refused.rule).value,
+            result="ok" if refused is None else refused.error_class.value,
+            stale=trail.stale,
+            duration_ms=max(0.0, self._clock.now() - trail.began) * 1000,
+            bytes=answer.size,
+            tokens=estimated_tokens(answer.text),
+            revision=trail.revision,
+            upstream_ids=() if glass is None else tuple(glass.upstream_ids),
+        )
+
+
+def _validated(question: Question) -> Arguments:
+    """The arguments by the tool's model; what was wrong is told in words of the schema, never quoted."""
+    try:
+        return question.tool.arguments.model_validate(dict(question.arguments))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    known = ", ".join(question.tool.arguments.model_fields) or "none"
+    if first["type"] == "extra_forbidden":
+        raise Refused(
+            Rule.ARGUMENT_UNKNOWN,
+            cause="an argument was sent that this tool does not have",
+            attempted=f"call {question.tool.name}",
+            missing=f"only these are known: {known}",
+            next_step="send the call again with known arguments only",
+        )
+    name = next((part for part in first["loc"] if part in question.tool.arguments.model_fields), "arguments")
+    raise Refused(
+        Rule.ARGUMENT_INVALID,
+        cause=f"{name}: {_rule_words(first['type'], first['msg'])}",
+        attempted=f"call {question.tool.name}",
+        missing=f"a valid {name}; the input schema says what that is",
+        next_step="correct it and send the call again",
+    )
+
+
+def _rule_words(kind: str, message: str) -> str:
+    """Pydantic's own words for its own rules; those of a custom check may quote the value."""
+    return (
+        message if kind not in ("value_error", "assertion_error") else "it has not the form that is asked for"
+    )
+
+
+def _masked(call: Call) -> Mapping[str, Any]:
+    return masked(call.arguments)
+
+
+def _bug(call: Call) -> Refused:
+    return Refused(
+        Rule.BUG,
+        cause="this server failed in a way it does not expect",
+        attempted=f"answer {call.operation.value}",
+        next_step=f"tell the operator: the server's log has the call {call.id}",
+    )
