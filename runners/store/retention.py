@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, o
 
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.store import events as event_log
-from runners.store import kept_answers
+from runners.store import kept_answers, page_sessions
 from runners.store.tables import deliveries, events, jobs, machines, runners, seen_tokens
 
 # Deleting this many rows takes a few milliseconds on either database.
@@ -28,12 +28,15 @@ class Purged:
     deliveries: int = 0
     seen_tokens: int = 0
     kept_answers: int = 0
+    page_sessions: int = 0
 
     @property
     def total(self) -> int:
         """All of them together; 0 says that nothing old is left."""
         rows = self.jobs + self.runners + self.machines
-        return rows + self.events + self.deliveries + self.seen_tokens + self.kept_answers
+        return (
+            rows + self.events + self.deliveries + self.seen_tokens + self.kept_answers + self.page_sessions
+        )
 
 
 def purge(
@@ -49,7 +52,8 @@ def purge(
     Finished are completed and refused jobs, gone Runners, gone Machines without a Runner's row (with their
     Boots), events but for the newest, and deliveries. Claim tokens are forgotten once they expired before
     ``tokens_expired_before`` (``before`` when not given): a token that has expired cannot be replayed. With
-    ``now`` the answers kept for repeats go, too, a day after they were given.
+    ``now`` the answers kept for repeats go, too, a day after they were given, and the page's sessions at
+    their end.
     """
     job_end = func.coalesce(jobs.c.completed_at, jobs.c.accepted_at)
     finished_job = or_(jobs.c.state == JobState.COMPLETED, jobs.c.refused.is_not(None))
@@ -71,6 +75,7 @@ def purge(
         deliveries=remove(deliveries, deliveries.c.at < before),
         seen_tokens=remove(seen_tokens, seen_tokens.c.expires_at < forget),
         kept_answers=0 if now is None else kept_answers.purge(conn, now, limit),
+        page_sessions=0 if now is None else page_sessions.purge(conn, now, limit),
     )
 
 

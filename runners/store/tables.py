@@ -265,6 +265,18 @@ kept_answers = Table(
     Index("kept_answers_kept_at", "kept_at"),
 )
 
+# Browsers that are signed in to the status page; what their cookie holds is stored as its hash.
+page_sessions = Table(
+    "page_sessions",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("token_id", ForeignKey("tokens.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=False),
+    Index("page_sessions_token_id", "token_id", "created_at"),
+    Index("page_sessions_ends_at", "ends_at"),
+)
+
 lease = Table(
     "lease",
     metadata,
