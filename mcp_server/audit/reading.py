@@ -22,6 +22,19 @@ def files_with_lines(directory: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
         yield each.path.name, _lines(each.path)
 
 
+def whole_lines(path: Path, start: int) -> Iterator[bytes]:
+    """The lines (with their ends) of a file behind byte ``start``, but for a last one without its end.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line
+
+
 def newest_lines(path: Path) -> Iterator[bytes]:
     """The whole lines of a file without their ends, the last one first.
 

@@ -16,7 +16,7 @@ WINDOWS: Mapping[str, float] = {"24h": DAY_S, "7d": 7 * DAY_S, "30d": 30 * DAY_S
 """The windows that are offered, by the name a question uses; any other length up to the longest works too."""
 
 UNKNOWN = "(unknown)"
-"""Stands for a tool or a resource that this server does not have, and for a caller whom nobody knows."""
+"""Stands for a tool or a resource that this server does not have, and for a caller without an id."""
 OTHER = "(other)"
 """Stands for callers beyond the number that is told apart."""
 
@@ -39,7 +39,7 @@ class Row:
         rejected_rate: turned away because of too many calls.
         rejected_permission: turned away because the caller may not ask this.
         rejected_authentication: turned away because nobody knows who asked.
-        repeats: failing calls that had failed in just the same way before, within the same hour or day.
+        repeats: failing calls that had failed in just the same way before, within the same hour.
         bytes_sum: bytes of all answers.
         bytes_max: bytes of the longest answer.
         tokens_sum: estimated tokens of all answers.
@@ -70,7 +70,7 @@ class FailingCall:
     """One and the same call (caller, tool, arguments) refused by one and the same rule, again and again.
 
     Attributes:
-        caller: their id, or ``UNKNOWN``.
+        caller: their id; of somebody whom nobody knows, the word that stands for that in the record.
         tool: as in ``Row.key``.
         rule: what refused it, a ``Rule`` value.
         count: how often, at least 2.
