@@ -29,6 +29,8 @@ from runners.wire.times import rfc3339
 router = APIRouter(prefix="/v1", tags=["read"])
 # A life has about ten events; a Machine that was started over and over may have more.
 EVENTS_MAX = 200
+# Whoever misspells a name has mostly one of the latest in mind.
+NEAR_AMONG = 200
 _LIVE = tuple(state for state in RunnerState if state is not RunnerState.GONE)
 
 
@@ -87,7 +89,8 @@ async def runner_history(fleet: Fleet, viewer: MayRead, name: ShortText) -> Runn
         look = Look(conn, viewer.sight, fleet.settings)
         runner = runners.get(conn, name)
         if runner is None or not look.runner(runner):
-            return {each.name for each in runners.live(conn) if look.runner(each)}
+            recent = runners.page(conn, state=tuple(RunnerState), limit=NEAR_AMONG)
+            return {each.name for each in (*runners.live(conn), *recent) if look.runner(each)}
         machine = machines.get(conn, runner.machine_name)
         boots = machines.boots(conn, runner.machine_name)
         boot = next((each for each in boots if each.seq == runner.boot_seq), None)

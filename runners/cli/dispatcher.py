@@ -48,21 +48,47 @@ class Dispatcher:
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """One answer as JSON; every failure ends the verb with its sentence and exit code."""
-        given = {key: value for key, value in (params or {}).items() if value is not None}
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         try:
-            answer = httpx.get(
-                f"{self._url}{path}", params=given, headers=headers, timeout=TIMEOUT_S, trust_env=False
-            )
+            answer = self._send(path, params)
         except httpx.HTTPError as error:
-            fail(
-                Exit.UNREACHABLE,
-                f"The dispatcher at {self._url} did not answer ({type(error).__name__}). "
-                "Start it with `fly-gha serve`, or name another with --url or FLY_GHA_URL.",
-            )
+            fail(Exit.UNREACHABLE, self._silence(error))
         if answer.is_success:
             return _object(answer, self._url)
         return _refused(answer)
+
+    def look(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any] | str:
+        """As ``get``, for who looks again and again: a dispatcher that cannot answer now is one sentence.
+
+        What it will not answer later either (a wrong token, a wrong question) ends the verb.
+        """
+        try:
+            answer = self._send(path, params)
+        except httpx.HTTPError as error:
+            return self._silence(error)
+        if answer.is_success:
+            return _object(answer, self._url)
+        if answer.is_server_error:
+            return f"The dispatcher at {self._url} cannot answer now ({answer.status_code})."
+        return _refused(answer)
+
+    def _authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+
+    def _send(self, path: str, params: Mapping[str, Any] | None) -> httpx.Response:
+        given = {key: value for key, value in (params or {}).items() if value is not None}
+        return httpx.get(
+            f"{self._url}{path}",
+            params=given,
+            headers=self._authorization(),
+            timeout=TIMEOUT_S,
+            trust_env=False,
+        )
+
+    def _silence(self, error: httpx.HTTPError) -> str:
+        return (
+            f"The dispatcher at {self._url} did not answer ({type(error).__name__}). "
+            "Start it with `fly-gha serve`, or name another with --url or FLY_GHA_URL."
+        )
 
 
 def _refused(answer: httpx.Response) -> NoReturn:

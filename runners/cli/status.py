@@ -1,35 +1,52 @@
-"""``fly-gha status``: the fleet at a glance, in 80 columns."""
+"""``fly-gha status``: the fleet at a glance, in 80 columns; ``--watch`` keeps it so."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
 from runners.cli.screen import screen
+from runners.cli.watch import watch
 
 _LIVE_RUNNERS = ("requested", "launching", "booting", "claimed", "idle", "busy", "retiring")
 
 
-def status(url: UrlOption = DEFAULT_URL, token_file: TokenOption = "", as_json: JsonOption = False) -> None:
+def status(
+    url: UrlOption = DEFAULT_URL,
+    token_file: TokenOption = "",
+    watching: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it anew whenever it changes, until Ctrl-C.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show pools, queue, what is held back, and what is wrong."""
-    fleet = Dispatcher(url, token_file).get("/v1/status")
+    dispatcher = Dispatcher(url, token_file)
+    if watching:
+        watch(lambda: dispatcher.look("/v1/status"), glance, as_json=as_json)
+        return
+    fleet = dispatcher.get("/v1/status")
     if as_json:
         typer.echo(json.dumps(fleet, indent=2))
         return
-    console = screen()
+    screen().print(glance(fleet))
+
+
+def glance(fleet: dict[str, Any]) -> RenderableType:
+    """A FleetStatus on one screen."""
     queue, paused = fleet["queue"], " (paused)" if fleet["paused"] else ""
     counts = (
         f"{queue['queued']} queued · {queue['in_progress']} running · {queue['waiting']} awaiting approval"
     )
     spent = f"${fleet['budget']['spent_today_usd']:.2f} today"
-    console.print(f"fleet {fleet['fleet']}{paused} · {counts} · {spent}", markup=False)
-    console.print(_pools(fleet["pools"]))
-    for held in fleet["held"]:
-        console.print(f"  held: {held['count']} x {held['text']}", markup=False)
-    for line in _wrong(fleet):
-        console.print(line, style="bold red", markup=False)
+    lines: list[RenderableType] = [Text(f"fleet {fleet['fleet']}{paused} · {counts} · {spent}")]
+    lines.append(_pools(fleet["pools"]))
+    lines += [Text(f"  held: {held['count']} x {held['text']}") for held in fleet["held"]]
+    lines += [Text(line, style="bold red") for line in _wrong(fleet)]
+    return Group(*lines)
 
 
 def _pools(pools: list[dict[str, Any]]) -> Table:

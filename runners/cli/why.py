@@ -1,19 +1,23 @@
 """``fly-gha why JOB``: why a job is where it is, its way by phase, and when it should start.
 
-JOB is a job id, a job's URL or a run's URL, as it stands in the browser's address line.
+JOB is a job id, a job's URL or a run's URL, as it stands in the browser's address line. ``--reason`` explains
+a Reason instead, from the runbook that docs/reasons.md prints; it asks nobody.
 """
 
 import json
 import re
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
 from runners.cli.outcome import Exit, fail
+from runners.cli.phases import phase_table
 from runners.cli.screen import screen
+from runners.model.reason import Reason
+from runners.model.runbook import runbook_lines
 
 # A job's page, or a check's, whose id is the job's.
 _JOB_URL = re.compile(r"/actions/runs/\d+/job/(\d+)|(?<!/actions)/runs/(\d+)(?:[/?#]|$)")
@@ -23,12 +27,47 @@ HELD_SHOWN = 10
 
 
 def why(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="A job id, a job's URL or a run's URL.")],
+    job: Annotated[
+        str | None, typer.Argument(metavar="JOB", help="A job id, a job's URL or a run's URL.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="WORD", help="Explain this Reason instead of a job.")
+    ] = None,
     url: UrlOption = DEFAULT_URL,
     token_file: TokenOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Explain one job (or every job of a run)."""
+    """Explain one job (or every job of a run), or what a Reason means and what to do."""
+    if (job is None) is (reason is None):
+        fail(Exit.BAD_USE, "Name a job (its id, its URL or its run's URL), or a Reason with --reason.")
+    if reason is not None:
+        _explain(reason, as_json=as_json)
+    elif job is not None:
+        _tell(job, url, token_file, as_json=as_json)
+
+
+def _explain(word: str, *, as_json: bool) -> None:
+    """The runbook's entry, word for word."""
+    if word not in tuple(Reason):
+        near = get_close_matches(word.lower(), tuple(Reason), n=3, cutoff=0.5)
+        step = f"Did you mean {' or '.join(near)}?" if near else "docs/reasons.md lists them all."
+        fail(Exit.NO, f"There is no Reason {word!r}. {step}")
+    lines = runbook_lines(Reason(word))
+    if as_json:
+        means, happens, do = (line.partition(": ")[2] for line in lines)
+        typer.echo(
+            json.dumps(
+                {"reason": word, "means": means, "why_it_happens": happens, "what_to_do": do}, indent=2
+            )
+        )
+        return
+    console = screen()
+    console.print(word, style="bold", markup=False)
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def _tell(job: str, url: str, token_file: str, *, as_json: bool) -> None:
     dispatcher = Dispatcher(url, token_file)
     found = _find(dispatcher, job)
     if as_json:
@@ -95,12 +134,4 @@ def _show(console: Console, job: dict[str, Any], held: list[dict[str, Any]]) -> 
         )
     if job["runner_name"]:
         console.print(f"  runner: {job['runner_name']}", markup=False)
-    console.print(_phases(job["phases"]))
-
-
-def _phases(phases: list[dict[str, Any]]) -> Table:
-    table = Table("  phase", "at", "after", box=None)
-    for phase in phases:
-        seconds = "" if phase["seconds"] is None else f"{phase['seconds']:.2f} s"
-        table.add_row(f"  {phase['name']}", phase["at"] or "-", seconds)
-    return table
+    console.print(phase_table(job["phases"]))

@@ -13,7 +13,9 @@ import typer.main
 from runners.api.metrics import series
 from runners.cli.main import VERBS, app
 from runners.model.reason import Reason
+from runners.model.reason_causes import CAUSES
 from runners.model.refusal_notes import REASON_NOTES
+from runners.model.runbook import runbook_lines
 from runners.model.settings import Settings
 from runners.model.states import MachineState, RunnerState
 from runners.model.timing import Timing
@@ -115,7 +117,20 @@ def test_every_verb_and_option_is_documented():
 def test_every_reason_has_one_meaning_and_is_documented():
     noted = [reason for notes in REASON_NOTES.values() for reason in notes]
     assert sorted(noted) == sorted(Reason), "each Reason needs one note: reason_notes.py or refusal_notes.py"
-    assert set(KEY.findall(page("docs/reasons.md"))) == {str(reason) for reason in Reason}
+    entries = re.findall(
+        r"^### `(\w+)`\n\n(.*?)(?=\n\n|\Z)", page("docs/reasons.md"), re.MULTILINE | re.DOTALL
+    )
+    assert sorted(name for name, _ in entries) == sorted(Reason)
+    for name, entry in entries:
+        parts = [line.partition(": ") for line in entry.strip().splitlines()]
+        assert [part[0] for part in parts] == ["- Means", "- Why it happens", "- What to do"], name
+        assert all(len(part[2]) > 8 for part in parts), name
+
+
+def test_a_reason_without_a_cause_stops_the_page(monkeypatch):
+    monkeypatch.delitem(CAUSES, Reason.POOL_AT_MAX)
+    with pytest.raises(LookupError, match="pool_at_max"):
+        runbook_lines(Reason.POOL_AT_MAX)
 
 
 def test_every_state_is_documented():
