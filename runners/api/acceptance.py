@@ -110,10 +110,9 @@ def why_refused(fact: JobFact, settings: Settings, pool: str | None, source: Sou
     by_installation = bool(allowed.installations) and source is not Source.SWEEP
     if by_installation and fact.installation_id not in allowed.installations:
         return Why(Reason.INSTALLATION_NOT_ALLOWED, "github.installations does not list its installation")
-    if allowed.organizations and not _any_matches(allowed.organizations, fact.owner):
-        return Why(Reason.REPOSITORY_NOT_ALLOWED, "github.organizations does not list its owner")
-    if allowed.repositories and not _any_matches(allowed.repositories, fact.repository):
-        return Why(Reason.REPOSITORY_NOT_ALLOWED, "no pattern of github.repositories matches it")
+    not_listed = why_not_listed(fact.repository, settings)
+    if not_listed is not None:
+        return not_listed
     if pool is None:
         return _why_no_pool(fact, settings)
     charged = settings.pool(pool)
@@ -122,6 +121,16 @@ def why_refused(fact: JobFact, settings: Settings, pool: str | None, source: Sou
         return Why(
             Reason.PUBLIC_REPOSITORY, f"its repository {said} and pool {pool} serves private ones only"
         )
+    return None
+
+
+def why_not_listed(repository: str, settings: Settings) -> Why | None:
+    """Why ``[github]`` keeps this repository out, or None when it does not."""
+    allowed = settings.github
+    if allowed.organizations and not _any_matches(allowed.organizations, repository.partition("/")[0]):
+        return Why(Reason.REPOSITORY_NOT_ALLOWED, "github.organizations does not list its owner")
+    if allowed.repositories and not _any_matches(allowed.repositories, repository):
+        return Why(Reason.REPOSITORY_NOT_ALLOWED, "no pattern of github.repositories matches it")
     return None
 
 

@@ -21,6 +21,7 @@ from runners.api import (
 )
 from runners.api.access import Access
 from runners.api.metrics import Phases
+from runners.api.outlook import Outlook
 from runners.api.port import FleetPort
 from runners.api.reading import Reader
 from runners.api.request_id import RequestIds
@@ -41,6 +42,7 @@ def build_api(port: FleetPort, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app.state.port = port
     app.state.access = Access(port.store, port.clock)
     app.state.reader = Reader(port.store, port.clock)
+    app.state.outlook = Outlook(port.settings)
     app.state.phases = Phases(port.clock.now())
     problems.install(app)
     own = (webhooks.router, *read.ROUTERS, stream.router, metrics.router, health.router)

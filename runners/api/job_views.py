@@ -47,7 +47,7 @@ def job_view(
         runner_name=job.runner_name,
         why=why_view(why_of(job, latest, refusal)),
         position=None if forecast is None or forecast.position < 1 else forecast.position,
-        forecast=None if forecast is None else _forecast_view(forecast),
+        forecast=None if forecast is None else forecast_view(forecast),
         phases=phases,
         refused=job.refused,
         lost=job.lost,
@@ -77,6 +77,17 @@ def why_view(why: Why | None) -> WhyView | None:
     if why is None:
         return None
     return WhyView(reason=why.reason, text=str(why), until=maybe_rfc3339(why.until))
+
+
+def forecast_view(forecast: Forecast) -> ForecastView:
+    """A Forecast in public words."""
+    return ForecastView(
+        expected_start=maybe_rfc3339(forecast.expected_start),
+        earliest=maybe_rfc3339(forecast.earliest),
+        latest=maybe_rfc3339(forecast.latest),
+        confidence=forecast.confidence,
+        basis=forecast.basis,
+    )
 
 
 def timeline(job: Job | None, runner: Runner | None, boot: Boot | None) -> tuple[PhaseView, ...]:
@@ -128,13 +139,3 @@ def _forecast_of(job: Job, latest: PlanView | None) -> Forecast | None:
     if latest is None or job.state is not JobState.QUEUED or job.refused is not None:
         return None
     return latest.forecasts.get(job.id)
-
-
-def _forecast_view(forecast: Forecast) -> ForecastView:
-    return ForecastView(
-        expected_start=maybe_rfc3339(forecast.expected_start),
-        earliest=maybe_rfc3339(forecast.earliest),
-        latest=maybe_rfc3339(forecast.latest),
-        confidence=forecast.confidence,
-        basis=forecast.basis,
-    )

@@ -4,7 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from runners.api import read_events, read_incidents, read_jobs, read_runners, read_usage
+from runners.api import read_capacity, read_events, read_incidents, read_jobs, read_runners, read_usage
 from runners.api.access import Fleet, Viewer
 from runners.api.access import Reader as MayRead
 from runners.api.lookups import not_found
@@ -68,6 +68,7 @@ ROUTERS = (
     read_events.router,
     read_usage.router,
     read_incidents.router,
+    read_capacity.router,
 )
 """The whole read API. Not nested: a route's own path is what problems and events name."""
 

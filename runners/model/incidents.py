@@ -46,10 +46,11 @@ INCIDENTS: frozenset[Reason] = frozenset(
         Reason.ROW_WITHOUT_EITHER,
         Reason.RECOVERED_BY_SWEEP,
         Reason.RECOVERED_BY_DELIVERY_LOG,
-        # The dispatcher did not understand what GitHub signed, or itself.
+        # The dispatcher did not understand what GitHub signed, failed, or fell behind.
         Reason.BODY_NOT_JSON,
         Reason.PAYLOAD_MALFORMED,
         Reason.INTERNAL_ERROR,
+        Reason.PLAN_STALE,
     }
 )
 

@@ -100,6 +100,7 @@ class Reason(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     REQUEST_INVALID = "request_invalid"
     CURSOR_UNKNOWN = "cursor_unknown"
+    PLAN_STALE = "plan_stale"
     CHANGED_SINCE = "changed_since"
     KEY_USED_BEFORE = "key_used_before"
     ONLY_OBSERVING = "only_observing"

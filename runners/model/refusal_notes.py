@@ -106,6 +106,10 @@ API_NOTES: Mapping[Reason, ReasonNote] = {
     Reason.CURSOR_UNKNOWN: ReasonNote(
         "The row that the page was to begin after is not known any more.", "ask for the first page again"
     ),
+    Reason.PLAN_STALE: ReasonNote(
+        "The planner has not planned lately, so nobody can say what would start now.",
+        "ask again; when it stays, look at the loop `planner` in GET /v1/status",
+    ),
     Reason.CHANGED_SINCE: ReasonNote(
         "Somebody changed it since the reading that If-Match names; nothing was done.",
         "read it again, then ask again with its new ETag",

@@ -16,6 +16,7 @@ READ_ROUTES = [
     "/v1/runners/r-1",
     "/v1/events",
     "/v1/incidents",
+    "/v1/capacity?label=fly-gha-small",
     "/v1/usage",
     "/metrics",
 ]

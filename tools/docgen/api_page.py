@@ -10,6 +10,7 @@ from docgen.operate_part import operating
 from docgen.routes import Route, routes
 from runners.api.lookups import LIMIT_MAX
 from runners.wire.answer import Answer
+from runners.wire.capacity import CapacityAnswer
 from runners.wire.delivery import DeliveryAnswer
 from runners.wire.event import EventPage, EventView
 from runners.wire.headers import (
@@ -46,7 +47,7 @@ MODELS: tuple[type[Answer], ...] = (
     FleetStatus, PoolList, PoolView, QueueSummary, Spares, Budget, HeldView, UpstreamView, LoopView,
     StreamMessage, JobPage, JobAnswer, JobView, WhyView, PhaseView, ForecastView, RunnerPage, RunnerHistory,
     RunnerView, MachineView, BootView, EventPage, EventView, IncidentPage, Incident, Usage, UsageRow,
-    PoolOperation, PoolControls,
+    CapacityAnswer, PoolOperation, PoolControls,
     FleetOperation, FleetControls, RunnerOperation, RunnerControls, SweepAnswer, SweepFind, TokenList,
     TokenMade, TokenRevoked, TokenView, DeliveryAnswer, Health,
     Readiness, Check, Problem,

@@ -16,6 +16,7 @@ from runners.fleet_file import check_settings
 from runners.store.engine import open_store
 from runners.upstream.clock import SystemClock
 from runners.wire import (
+    capacity,
     delivery,
     event,
     health,
@@ -125,7 +126,21 @@ def _order(route: Route) -> tuple[bool, str, str]:
 
 def _models() -> dict[str, type[Answer]]:
     found: dict[str, type[Answer]] = {}
-    found_in = (status, pool, job, runner, event, incident, usage, stream, health, delivery, operate, token)
+    found_in = (
+        status,
+        pool,
+        job,
+        runner,
+        event,
+        incident,
+        usage,
+        capacity,
+        stream,
+        health,
+        delivery,
+        operate,
+        token,
+    )
     for module in found_in:
         found.update(
             {
