@@ -21,15 +21,20 @@ class Part(BaseModel):
 class Output(Part):
     """What every answer says about itself.
 
+    ``revision``, ``as_of`` and ``age_s`` are absent only where nothing of the fleet was read: in a gate that
+    fails because nothing could be, and in what tells about this server alone.
+
     A list in an answer is named in ``shortens``; when the whole is over the soft budget that list is cut to
     the rows that fit, at least one, and ``continued`` says how to go on.
     """
 
     shortens: ClassVar[str] = ""
 
-    revision: int = Field(description="Of the fleet's event log; it only grows. Give it back as min_revision.")
-    as_of: Time = Field(description="When the dispatcher read what is answered.")
-    age_s: float = Field(description="Seconds since then, measured here.")
+    revision: int | None = Field(
+        None, description="Of the fleet's event log; it only grows. Give it back as min_revision."
+    )
+    as_of: Time | None = Field(None, description="When the dispatcher read what is answered.")
+    age_s: float | None = Field(None, description="Seconds since then, measured here.")
     stale: bool = Field(description="True when the fleet could not be followed: this may no longer hold.")
 
     def shortened(self, rows: int) -> Self:

@@ -25,7 +25,8 @@ class FleetArguments(Arguments):
     """Arguments of whatever answers about the fleet."""
 
     min_revision: Annotated[int, Field(ge=0, le=REVISION_MAX)] | None = Field(
-        None, description="Wait, for a moment, until the fleet is at this revision: for reading one's own writes."
+        None,
+        description="Wait, for a moment, until the fleet is at this revision: for reading one's own writes.",
     )
 
 

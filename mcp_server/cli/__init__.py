@@ -1,0 +1,1 @@
+"""``fly-gha-status``: one module per verb."""
