@@ -1,7 +1,8 @@
-"""The dispatcher as the command line sees it: GET requests with a token, and errors as exit codes."""
+"""The dispatcher as the command line sees it: requests with a token, and errors as exit codes."""
 
 import os
 import re
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -14,6 +15,8 @@ from runners.cli.outcome import Exit, fail
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT_S = 10.0
+KEY_BYTES = 18
+CHANGE_TRIES = 2
 # A name or an address, as a URL has it; whether it exists is another question.
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 
@@ -32,7 +35,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JS
 
 
 class Dispatcher:
-    """One dispatcher's read API.
+    """One dispatcher's API.
 
     Args:
         url: its base URL.
@@ -71,6 +74,38 @@ class Dispatcher:
             return f"The dispatcher at {self._url} cannot answer now ({answer.status_code})."
         return _refused(answer)
 
+    def change(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask for a change, under an Idempotency-Key: what got no answer is asked again, safely."""
+        headers = {**self._authorization(), "Idempotency-Key": secrets.token_urlsafe(KEY_BYTES)}
+        url = f"{self._url}{path}"
+        for left in reversed(range(CHANGE_TRIES)):
+            try:
+                answer = httpx.request(
+                    method, url, json=dict(body), headers=headers, timeout=TIMEOUT_S, trust_env=False
+                )
+            except httpx.ConnectError as error:
+                fail(Exit.UNREACHABLE, f"{self._silence(error)} Nothing was changed.")
+            except httpx.HTTPError as error:
+                if left:
+                    continue
+                fail(
+                    Exit.UNREACHABLE,
+                    f"{self._silence(error)} Whether it was done is not known; asking again is safe: "
+                    "what is so already is not done twice.",
+                )
+            return _object(answer, self._url) if answer.is_success else _refused(answer)
+        raise AssertionError("every try returns, fails or leaves another")
+
+    def may_read(self, path: str) -> dict[str, Any] | None:
+        """As ``get``, or None when the token may not read: operating does not include it."""
+        try:
+            answer = self._send(path, None)
+        except httpx.HTTPError as error:
+            fail(Exit.UNREACHABLE, self._silence(error))
+        if answer.status_code == httpx.codes.FORBIDDEN:
+            return None
+        return _object(answer, self._url) if answer.is_success else _refused(answer)
+
     def _authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"} if self._token else {}
 
@@ -91,6 +126,11 @@ class Dispatcher:
         )
 
 
+def segment(name: str) -> str:
+    """A name as one segment of a path; other characters are in no name of ours, and it is not found so."""
+    return re.sub(r"[^A-Za-z0-9-]", "_", name) or "_"
+
+
 def _refused(answer: httpx.Response) -> NoReturn:
     """Say the Problem in its own words."""
     try:
@@ -98,7 +138,11 @@ def _refused(answer: httpx.Response) -> NoReturn:
         text = f"{problem['what']}: {problem['why']}. Next: {problem['next_step']}."
     except (ValueError, KeyError, TypeError):
         text = f"The dispatcher answered {answer.status_code} without saying why."
-    no = answer.status_code == httpx.codes.NOT_FOUND
+    no = answer.status_code in (
+        httpx.codes.NOT_FOUND,
+        httpx.codes.CONFLICT,
+        httpx.codes.PRECONDITION_FAILED,
+    )
     bad = answer.status_code in (httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.BAD_REQUEST)
     fail(Exit.NO if no else Exit.BAD_USE if bad else Exit.UNREACHABLE, text[0].upper() + text[1:])
 

@@ -17,6 +17,13 @@ VERBS = {
     "runners": "runners.cli.runners_list:runners",
     "runner": "runners.cli.runner:runner",
     "events": "runners.cli.events:events",
+    "drain": "runners.cli.drain:drain",
+    "undrain": "runners.cli.undrain:undrain",
+    "scale": "runners.cli.scale:scale",
+    "pause": "runners.cli.pause:pause",
+    "resume": "runners.cli.resume:resume",
+    "retire": "runners.cli.retire:retire",
+    "sweep": "runners.cli.sweep:sweep",
     "token": "runners.cli.token:app",
     "tokens": "runners.cli.tokens:app",
 }

@@ -88,13 +88,6 @@ def test_a_wrong_token_command_is_bad_use(fleet, arguments):
     assert done.stderr.strip()
 
 
-@pytest.mark.parametrize("command", [("create",), ("list",), ("revoke", "x")])
-def test_tokens_are_made_where_the_store_is(fleet, command):
-    done = ask("token", *command, "--config", fleet)
-    assert done.exit_code == 2
-    assert "--local" in done.stderr
-
-
 def test_a_store_that_cannot_be_opened_is_unreachable(tmp_path):
     for number, url in enumerate(
         (f"sqlite:///{tmp_path}/none/fleet.db", "postgresql://nobody@127.0.0.1:9/none")
