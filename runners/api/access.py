@@ -23,7 +23,7 @@ from runners.api.sight import Sight
 from runners.model.reason import Reason
 from runners.registration.bounded import BoundedEvents
 from runners.registration.registration import token_hash
-from runners.store import events, tokens
+from runners.store import events, page_sessions, tokens
 from runners.store.engine import Store
 from runners.store.tokens import ApiToken
 from runners.upstream.clock import Clock
@@ -55,10 +55,15 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who is asking, and what they may see."""
+    """Who is asking, and what they may see.
+
+    Attributes:
+        session: hash of the status page's session they come by, "" for who shows the token itself.
+    """
 
     token: ApiToken
     sight: Sight
+    session: str = ""
 
     @property
     def actor(self) -> str:
@@ -153,8 +158,11 @@ class Access:
 
     def still_valid(self, conn: Connection, viewer: Viewer) -> bool:
         """Whether a viewer who was let in may stay; for streams that outlive their first check."""
+        now = self._clock.now()
+        if viewer.session and page_sessions.find(conn, viewer.session, now) is None:
+            return False
         token = tokens.get(conn, viewer.token.id)
-        return token is not None and token.valid(self._clock.now())
+        return token is not None and token.valid(now)
 
     async def deny(
         self, token: ApiToken, about: str, attempted: str, *, why: str, next_step: str, detail: str = ""
@@ -197,16 +205,18 @@ async def _port(request: Request) -> FleetPort:
 
 async def _viewer(request: Request, scope: Scope) -> Viewer:
     access = cast(Access, request.app.state.access)
-    return await access.viewer(request.headers.get("authorization"), scope, _attempted(request))
+    return await access.viewer(request.headers.get("authorization"), scope, attempted(request))
 
 
-def _attempted(request: Request) -> str:
+def attempted(request: Request) -> str:
+    """What is asked for, by the route's own template: a caller's path may hold anything."""
     return f"{request.method} {getattr(request.scope.get('route'), 'path', 'an address')}"
 
 
-async def _reader(request: Request) -> Viewer:
+async def reader(request: Request) -> Viewer:
+    """Who may read, as far as they asked to see."""
     viewer = await _viewer(request, "read")
-    return replace(viewer, sight=narrowed(viewer.sight, request.headers, _attempted(request)))
+    return replace(viewer, sight=narrowed(viewer.sight, request.headers, attempted(request)))
 
 
 async def _operator(request: Request) -> Viewer:
@@ -223,7 +233,7 @@ async def _access(request: Request) -> Access:
 
 Fleet = Annotated[FleetPort, Depends(_port)]
 Accesses = Annotated[Access, Depends(_access)]
-Reader = Annotated[Viewer, Depends(_reader)]
+Reader = Annotated[Viewer, Depends(reader)]
 Operator = Annotated[Viewer, Depends(_operator)]
 Admin = Annotated[Viewer, Depends(_admin)]
 

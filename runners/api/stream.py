@@ -17,8 +17,8 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection
 
 from runners.api.access import Access, Fleet, Viewer
-from runners.api.access import Reader as MayRead
 from runners.api.changes import Listener
+from runners.api.page.session import Watcher
 from runners.api.port import FleetPort
 from runners.api.problems import ApiProblem
 from runners.api.reading import Reader, Reading
@@ -46,7 +46,7 @@ STORE_AWAY = ": the store cannot be read now\n\n"
 @router.get("/status/stream")
 async def status_stream(
     fleet: Fleet,
-    viewer: MayRead,
+    viewer: Watcher,
     request: Request,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:

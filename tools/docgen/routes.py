@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from docgen.blocks import code, plain
 from runners.api import access
+from runners.api.page.session import watcher
 from runners.cli.serve import build_dispatcher
 from runners.connections import connect
 from runners.fleet import Fleet, Seams
@@ -33,7 +34,12 @@ from runners.wire import (
 from runners.wire.answer import Answer
 
 SETTINGS = {"pools": [{"name": "gha-medium", "scope": "orgs/acme", "apps": ["acme-runners-a"]}]}
-SCOPES = {access._reader: "read", access._operator: "operate", access._admin: "admin"}  # noqa: SLF001 - told apart by identity
+SCOPES = {
+    access.reader: "token with `read`",
+    watcher: "token with `read`, or the status page's cookie",
+    access._operator: "token with `operate`",  # noqa: SLF001 - told apart by identity
+    access._admin: "token with `admin`",  # noqa: SLF001 - likewise
+}
 # Who may call a route that no API token opens; a new such route must be given its line here.
 OTHERS: Mapping[str, str] = {
     "/webhooks/github": "GitHub, by the webhook secret's signature",
@@ -99,7 +105,7 @@ def _route(route: APIRoute, described: Mapping[str, Any]) -> Route:
     return Route(
         method=_method(route),
         path=route.path,
-        access=f"token with {code(scopes[0])}" if scopes else OTHERS[route.path],
+        access=scopes[0] if scopes else OTHERS[route.path],
         answer=answer,
         plain_answer="204"
         if "204" in described["responses"]
