@@ -1,0 +1,123 @@
+"""incident_list: what the fleet itself did wrong or lost lately, one entry for each Reason."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from mcp_server.caller import Scope
+from mcp_server.settings import DAY_S, StatusSettings
+from mcp_server.tools.asked import Moment
+from mcp_server.tools.cursors import after
+from mcp_server.tools.frame import frame
+from mcp_server.tools.output import Output, Part
+from mcp_server.tools.tool import Ask, FleetArguments, Tool
+from mcp_server.tools.words import Brief, Name, Sentence, Word
+from mcp_server.view.paths import path_of
+from runners.wire.incident import Incident, IncidentPage
+from runners.wire.times import Time, rfc3339
+
+NAME = "incident_list"
+Window = Literal["24h", "7d", "30d"]
+_DAYS = {"24h": 1, "7d": 7, "30d": 30}
+
+
+class Question(FleetArguments):
+    """Which window."""
+
+    window: Window = Field("24h", description="Up to now. Not used when since is given.")
+    since: Moment | None = None
+    until: Moment | None = Field(None, description="The end, with its zone; now when absent.")
+    cursor: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_]+$")] | None = Field(
+        None, description="next_cursor of the answer before; any row's reason is one."
+    )
+
+
+class IncidentRow(Part):
+    """One Reason, however often it happened."""
+
+    reason: Word
+    count: int = Field(description="Machines, runners or jobs it happened to.")
+    first_at: Time
+    last_at: Time
+    pools: tuple[Name, ...] = ()
+    latest: tuple[Brief, ...] = Field((), description="job/ID, runner/NAME or machine/NAME, latest first.")
+    meaning: Sentence
+    next_step: Sentence
+
+
+class Incidents(Output):
+    """Incidents."""
+
+    shortens: ClassVar[str] = "incidents"
+
+    since: Time
+    until: Time
+    total: int = Field(description="Incidents: Reasons, not occurrences.")
+    partial: bool | None = Field(None, description="True: the oldest occurrences were not looked through.")
+    incidents: tuple[IncidentRow, ...] = Field(description="The one that happened last first.")
+    next_cursor: str | None = Field(None, description="Set when incidents are left out.")
+
+    def continued(self, rows: int) -> dict[str, Any]:
+        """The next page begins after the last incident shown."""
+        return {"next_cursor": self.incidents[rows - 1].reason}
+
+
+def describe(settings: StatusSettings) -> str:
+    """The description."""
+    return (
+        "fly-gha GitHub Actions runners, what went wrong lately: crashed or lost Machines, runners that "
+        "never came online, failed launches and registrations, out of memory, missed webhooks; grouped by "
+        "Reason with a count, first and last time, pools, what it means and what to do, so a storm is one "
+        f"entry. Up to about {settings.answer_soft_tokens} tokens. Not for single events or who did what "
+        "(event_search), not for one runner's end (runner_history), not for jobs that merely wait "
+        "(queue_list)."
+    )
+
+
+async def run(ask: Ask, question: Question) -> Incidents:
+    """One question to the dispatcher."""
+    attempted = f"call {NAME}"
+    params = {"since": question.since or rfc3339(ask.now - _DAYS[question.window] * DAY_S)}
+    if question.until is not None:
+        params["until"] = question.until
+    found = await ask.glass.get(
+        path_of("incidents"), params, IncidentPage, attempted=attempted, min_revision=question.min_revision
+    )
+    answer = found.answer
+    rows = [_row(each) for each in answer.incidents]
+    return Incidents(
+        **frame(found),
+        since=answer.since,
+        until=answer.until,
+        total=answer.total,
+        partial=answer.truncated or None,
+        incidents=tuple(after(rows, question.cursor, lambda row: row.reason, attempted)),
+    )
+
+
+def _row(incident: Incident) -> IncidentRow:
+    return IncidentRow(
+        reason=incident.reason,
+        count=incident.count,
+        first_at=incident.first_at,
+        last_at=incident.last_at,
+        pools=incident.pools,
+        latest=incident.targets,
+        meaning=incident.meaning,
+        next_step=incident.next_step,
+    )
+
+
+INCIDENT_LIST = Tool(
+    name=NAME,
+    title="What went wrong lately",
+    describe=describe,
+    scope=Scope.AUDIT,
+    arguments=Question,
+    output=Incidents,
+    run=run,
+    examples=(
+        ("Did the fleet lose anything today?", {}),
+        ("What failed this week?", {"window": "7d"}),
+    ),
+)
