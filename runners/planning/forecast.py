@@ -60,6 +60,7 @@ def forecast(snapshot: Snapshot, plan: Plan, whys: Mapping[int, Why] | None = No
     found: dict[int, Forecast] = {}
     for books in tallies_of(snapshot):
         pace = snapshot.pace.get(books.pool.name, Pace())
+        busy_since = _busy_since(snapshot, books)
         held_by_cap = 0
         for index, job in enumerate((*books.demand, *books.deferred)):
             why = whys[job.id]
@@ -70,7 +71,7 @@ def forecast(snapshot: Snapshot, plan: Plan, whys: Mapping[int, Why] | None = No
                     snapshot, pace, begun, index + 1, f"runner {runner.name} is {runner.state}"
                 )
             elif why.reason in _CAPS:
-                found[job.id] = _after_a_cap(snapshot, books, pace, held_by_cap, index + 1)
+                found[job.id] = _after_a_cap(snapshot, busy_since, pace, held_by_cap, index + 1)
                 held_by_cap += 1
             else:
                 found[job.id] = _from_why(snapshot, pace, why, index + 1)
@@ -104,18 +105,26 @@ def _from(snapshot: Snapshot, pace: Pace, begun: float, position: int, because: 
     )
 
 
-def _after_a_cap(snapshot: Snapshot, books: Tally, pace: Pace, ahead: int, position: int) -> Forecast:
-    """The ``ahead``-th job over the cap starts when the ``ahead``-th busy Runner ends, plus one start."""
-    busy = sorted(
-        (runner.busy_at or runner.state_at)
-        for runner in snapshot.runners
-        if runner.pool == books.pool.name and runner.state is RunnerState.BUSY
+def _busy_since(snapshot: Snapshot, books: Tally) -> tuple[float, ...]:
+    """Since when each busy Runner of the pool has been so, the longest first."""
+    return tuple(
+        sorted(
+            (runner.busy_at or runner.state_at)
+            for runner in snapshot.runners
+            if runner.pool == books.pool.name and runner.state is RunnerState.BUSY
+        )
     )
-    if pace.job_p50 is None or not busy:
+
+
+def _after_a_cap(
+    snapshot: Snapshot, busy_since: tuple[float, ...], pace: Pace, ahead: int, position: int
+) -> Forecast:
+    """The ``ahead``-th job over the cap starts when the ``ahead``-th busy Runner ends, plus one start."""
+    if pace.job_p50 is None or not busy_since:
         basis = "the pool is at its cap and no job of it has been measured yet"
         return Forecast(None, None, None, "low", basis, position)
-    rounds, slot = divmod(ahead, len(busy))
-    free_at = max(snapshot.now, busy[slot] + pace.job_p50) + rounds * pace.job_p50
+    rounds, slot = divmod(ahead, len(busy_since))
+    free_at = max(snapshot.now, busy_since[slot] + pace.job_p50) + rounds * pace.job_p50
     estimate = _from(
         snapshot, pace, free_at, position, "at its cap; the running jobs end at the pool's median"
     )
