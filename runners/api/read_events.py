@@ -100,9 +100,10 @@ def _page(
             newest_first=newest,
             limit=BATCH,
         )
+        seen = {event.seq for event in look.events(batch)}
         for event in batch:
             place = event.seq
-            if look.target(event.target):
+            if place in seen:
                 found.append(event)
                 if len(found) == question.limit:
                     return tuple(found), str(place)

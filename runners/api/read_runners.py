@@ -90,7 +90,7 @@ async def runner_history(fleet: Fleet, viewer: MayRead, name: ShortText) -> Runn
         runner = runners.get(conn, name)
         if runner is None or not look.runner(runner):
             recent = runners.page(conn, state=tuple(RunnerState), limit=NEAR_AMONG)
-            return {each.name for each in (*runners.live(conn), *recent) if look.runner(each)}
+            return {each.name for each in look.runners((*runners.live(conn), *recent))}
         machine = machines.get(conn, runner.machine_name)
         boots = machines.boots(conn, runner.machine_name)
         boot = next((each for each in boots if each.seq == runner.boot_seq), None)
@@ -119,9 +119,10 @@ def _page(
     found: list[Runner] = []
     for _ in range(SCANNED_MAX // BATCH):
         batch = runners.page(conn, state=question.state or _LIVE, pool=wanted, after=after, limit=BATCH)
+        seen = {each.name for each in look.runners(batch)}
         for runner in batch:
             after = runner.name
-            if look.runner(runner):
+            if after in seen:
                 found.append(runner)
                 if len(found) == question.limit:
                     return tuple(found), after

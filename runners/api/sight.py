@@ -5,15 +5,18 @@ both its repository and its pool are. What belongs to a pool (caps, Machines, sp
 is seen with the pool, since an answer to "may I queue" that left out what others use would be wrong.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import chain
 
 from sqlalchemy import Connection
 
 from runners.model.nouns import Event, Job, Runner
 from runners.model.settings import PoolSettings, Settings
-from runners.store import jobs, machines, runners
+from runners.store import places
+from runners.store.places import RunnerPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,48 +105,65 @@ class Look:
 
     def runner(self, runner: Runner) -> bool:
         """Whether this Runner may be seen: its pool, and the job it was seen to run, if any."""
-        if self.sight.everything:
-            return True
-        if not self._pool(runner.pool):
-            return False
-        return not self.sight.by_repository or runner.job_id is None or self._job(runner.job_id)
+        return bool(self.runners((runner,)))
 
-    def target(self, target: str) -> bool:
-        """Whether an event about this target may be seen; a limited token sees none whose row is gone."""
+    def runners(self, found: Iterable[Runner]) -> tuple[Runner, ...]:
+        """Those of them that may be seen."""
+        found = tuple(found)
         if self.sight.everything:
-            return True
-        if target not in self._targets:
-            self._targets[target] = self._look_up(target)
-        return self._targets[target]
+            return found
+        self._read_jobs(runner.job_id for runner in found)
+        return tuple(each for each in found if self._whose(each.pool, each.job_id))
 
     def events(self, found: Iterable[Event]) -> tuple[Event, ...]:
-        """Those of them that may be seen."""
-        return tuple(event for event in found if self.target(event.target))
+        """Those of them that may be seen; a limited reader sees none about what has no row any more."""
+        found = tuple(found)
+        if self.sight.everything:
+            return found
+        self._read_targets({event.target for event in found} - self._targets.keys())
+        return tuple(event for event in found if self._targets[event.target])
 
-    def _look_up(self, target: str) -> bool:
-        kind, _, name = target.partition("/")
-        if kind == "job":
-            return name.isdecimal() and self._job(int(name))
-        if kind == "runner":
-            runner = runners.get(self.conn, name)
-            return runner is not None and self.runner(runner)
-        if kind == "machine":
-            return self._machine(name)
-        return kind == "pool" and self._pool(name)
+    def _read_targets(self, targets: set[str]) -> None:
+        names: dict[str, set[str]] = defaultdict(set)
+        for target in targets:
+            kind, _, name = target.partition("/")
+            names[kind].add(name)
+        runners = {each.name: each for each in places.of_runners(self.conn, names["runner"])}
+        pools = places.of_machines(self.conn, names["machine"])
+        bound: dict[str, list[RunnerPlace]] = defaultdict(list)
+        for each in places.on_machines(self.conn, pools):
+            bound[each.machine_name].append(each)
+        self._read_jobs(each.job_id for each in (*runners.values(), *chain.from_iterable(bound.values())))
+        self._read_jobs(int(name) for name in names["job"] if name.isdecimal())
+        for target in targets:
+            kind, _, name = target.partition("/")
+            if kind == "job":
+                seen = name.isdecimal() and self._jobs[int(name)]
+            elif kind == "runner":
+                seen = name in runners and self._whose(runners[name].pool, runners[name].job_id)
+            elif kind == "machine":
+                seen = name in pools and self._pool(pools[name])
+                seen = seen and all(self._whose(each.pool, each.job_id) for each in bound[name])
+            else:
+                seen = kind == "pool" and self._pool(name)
+            self._targets[target] = seen
+
+    def _read_jobs(self, ids: Iterable[int | None]) -> None:
+        unknown = {job_id for job_id in ids if job_id is not None} - self._jobs.keys()
+        found = places.of_jobs(self.conn, unknown)
+        for job_id in unknown:
+            pool, repository = found.get(job_id, (None, ""))
+            self._jobs[job_id] = (
+                job_id in found and self.sight.pool_name(pool) and self.sight.repository(repository)
+            )
+
+    def _whose(self, pool: str, job_id: int | None) -> bool:
+        """Whether a Runner of this pool that ran this job may be seen; the job has been read."""
+        if not self._pool(pool):
+            return False
+        return not self.sight.by_repository or job_id is None or self._jobs[job_id]
 
     def _pool(self, name: str) -> bool:
         if not self._pools:
             self._pools.update({pool.name: self.sight.pool(pool) for pool in self.settings.pools})
         return self._pools.get(name, False)
-
-    def _job(self, job_id: int) -> bool:
-        if job_id not in self._jobs:
-            job = jobs.get(self.conn, job_id)
-            self._jobs[job_id] = job is not None and self.sight.job(job)
-        return self._jobs[job_id]
-
-    def _machine(self, name: str) -> bool:
-        machine = machines.get(self.conn, name)
-        if machine is None or not self._pool(machine.pool):
-            return False
-        return all(self.runner(runner) for runner in runners.by_machine(self.conn, name))

@@ -6,8 +6,9 @@ from store_samples import a_job, a_machine, a_runner, keep
 
 from runners.model.reason import Reason
 from runners.model.states import RunnerState
-from runners.store import events, jobs, runners
+from runners.store import events, jobs, places, runners
 from runners.store.events import Group
+from runners.store.places import RunnerPlace
 
 
 def say(conn, at, reason=Reason.OBSERVED, target="pool/p"):
@@ -73,3 +74,19 @@ async def test_runners_are_counted_as_they_would_be_paged(store):
     assert await store.run(partial(runners.count, state=(RunnerState.IDLE, RunnerState.BUSY))) == 1
     assert await store.run(partial(runners.count, pool=("other",))) == 0
     assert await store.run(partial(runners.count, pool=())) == 0
+
+
+async def test_whose_rows_are_is_read_for_many_at_once(store):
+    await keep(
+        store, a_job(1, repository="acme/api"), a_job(2, pool=None), a_machine("m-1"), a_machine("m-2")
+    )
+    await keep(store, a_runner("m-1-1", job_id=1), a_runner("m-2-1", "m-2"))
+    named = RunnerPlace("m-1-1", "m-1", "gha-medium", 1)
+    assert await store.run(lambda conn: places.of_jobs(conn, {1, 2, 3})) == {
+        1: ("gha-medium", "acme/api"),
+        2: (None, "acme/web"),
+    }
+    assert await store.run(lambda conn: places.of_machines(conn, {"m-1", "m-9"})) == {"m-1": "gha-medium"}
+    assert await store.run(lambda conn: places.of_runners(conn, {"m-1-1", "m-9-1"})) == (named,)
+    assert await store.run(lambda conn: places.on_machines(conn, {"m-1": 1, "m-9": 1})) == (named,)
+    assert await store.run(lambda conn: places.of_jobs(conn, ())) == {}
