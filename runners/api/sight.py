@@ -115,6 +115,12 @@ class Look:
         self._read_jobs(runner.job_id for runner in found)
         return tuple(each for each in found if self._whose(each.pool, each.job_id))
 
+    def target(self, target: str) -> bool:
+        """Whether an event about this target may be seen."""
+        if not self.sight.everything and target not in self._targets:
+            self._read_targets({target})
+        return self.sight.everything or self._targets[target]
+
     def events(self, found: Iterable[Event]) -> tuple[Event, ...]:
         """Those of them that may be seen; a limited reader sees none about what has no row any more."""
         found = tuple(found)
