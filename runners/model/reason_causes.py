@@ -92,6 +92,7 @@ CAUSES: Mapping[Reason, str] = {
     Reason.METHOD_NOT_ALLOWED: "A client of another version, or a typing error.",
     Reason.REQUEST_INVALID: "A parameter is misspelt, missing or out of its range.",
     Reason.CURSOR_UNKNOWN: "Retention removed the row while somebody was turning pages.",
+    Reason.PLAN_STALE: "The planner's passes fail or hang, as while the database is down.",
     Reason.CHANGED_SINCE: "Two people, or a person and a script, change the same pool.",
     Reason.KEY_USED_BEFORE: "A script uses one key for different things.",
     Reason.ONLY_OBSERVING: "It was started with `fly-gha serve --observe`.",
