@@ -44,6 +44,11 @@ def glance(fleet: dict[str, Any]) -> RenderableType:
     spent = f"${fleet['budget']['spent_today_usd']:.2f} today"
     lines: list[RenderableType] = [Text(f"fleet {fleet['fleet']}{paused} · {counts} · {spent}")]
     lines.append(_pools(fleet["pools"]))
+    lines += [
+        Text(f"  overridden in {pool['name']}: {', '.join(pool['overrides'])}")
+        for pool in fleet["pools"]
+        if pool["overrides"]
+    ]
     lines += [Text(f"  held: {held['count']} x {held['text']}") for held in fleet["held"]]
     lines += [Text(line, style="bold red") for line in _wrong(fleet)]
     return Group(*lines)

@@ -59,7 +59,9 @@ def test_a_drain_says_what_happens_next_in_eighty_columns_and_an_undrain_ends_it
     assert rest[-2] == "  jobs that queue from now on wait here, too"
     assert rest[-1].startswith("  revision ")
     assert fits(done.stdout)
-    assert "gha-small (drained)" in ask("status", env=access).stdout
+    status = ask("status", env=access).stdout
+    assert "gha-small (drained)" in status
+    assert "  overridden in gha-small: drained" in status
     again = ask("drain", "gha-small", "--yes", env=access)
     assert (again.exit_code, again.stdout.splitlines()[0]) == (0, "pool gha-small was drained already")
     assert again.stdout.splitlines()[-1].endswith(", unchanged")

@@ -4,9 +4,11 @@ import pytest
 from pydantic import SecretStr
 
 from runners.api.access import new_token
+from runners.control.retention import retention_pass
 from runners.model.reason import Reason
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.store import tokens
+from runners.store.kept_answers import KEPT_S
 from tests.fleet_world import open_world, pool
 
 
@@ -196,3 +198,17 @@ async def test_a_sweep_wakes_the_lists_and_ends_nothing_on_one_reading(world, op
         loop._woken.clear()
     await operator.ask("sweep")
     assert all(loop._woken.is_set() for loop in loops)
+
+
+async def test_answers_kept_for_repeats_go_after_a_day_with_the_retention_pass(world, operator):
+    headers = {"authorization": f"Bearer {operator.text.get_secret_value()}", "idempotency-key": "k-1"}
+    first = await world.http.post("/v1/fleet/pause", headers=headers)
+    await retention_pass(world.control)
+    assert (await world.http.post("/v1/fleet/pause", headers=headers)).content == first.content
+    world.clock.time += KEPT_S
+    await retention_pass(world.control)
+
+    def count(conn):
+        return conn.exec_driver_sql("select count(*) from kept_answers").scalar_one()
+
+    assert await world.run(count) == 0
