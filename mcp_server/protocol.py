@@ -29,7 +29,7 @@ INSTRUCTIONS = (
     "and next_step; do not repeat a refused call before retry_after_s. Nothing here can change the fleet."
 )
 CALL_ID = "fly-gha/callId"
-"""Where a tool's result names its call, under ``_meta``: the same id is in the audit record and in the logs."""
+"""Where a tool's result names its call, under ``_meta``; audit record and logs have the same id."""
 LISTS_KEPT_MS = 3_600_000
 _INVALID_PARAMS = -32602
 _INTERNAL_ERROR = -32603

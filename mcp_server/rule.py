@@ -65,7 +65,6 @@ class Rule(StrEnum):
     CALL_DEADLINE = "call_deadline"
     ANSWER_TOO_LARGE = "answer_too_large"
     AUDIT_UNAVAILABLE = "audit_unavailable"
-    SHUTTING_DOWN = "shutting_down"
     BUG = "bug"
 
 
@@ -93,7 +92,6 @@ CLASS_OF: Mapping[Rule, ErrorClass] = {
     Rule.CALL_DEADLINE: ErrorClass.TIMEOUT,
     Rule.ANSWER_TOO_LARGE: ErrorClass.INTERNAL,
     Rule.AUDIT_UNAVAILABLE: ErrorClass.INTERNAL,
-    Rule.SHUTTING_DOWN: ErrorClass.INTERNAL,
     Rule.BUG: ErrorClass.INTERNAL,
 }
 """The class of every rule that refuses."""

@@ -19,6 +19,14 @@ from docgen.metrics_page import metrics_page
 from docgen.reasons_page import reasons_page
 from docgen.settings_page import settings_page, settings_tables
 from docgen.states_page import states_tables
+from docgen.status_page import (
+    status_credentials,
+    status_resources,
+    status_rules,
+    status_settings,
+    status_tools,
+    status_verbs,
+)
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/api.md": api_page,
@@ -34,6 +42,14 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"verbs": verb_table, "settings": settings_tables},
     "docs/architecture.md": {"states": states_tables},
     "docs/demo.md": {"fields": demo_fields},
+    "docs/status.md": {
+        "credentials": status_credentials,
+        "tools": status_tools,
+        "resources": status_resources,
+        "rules": status_rules,
+        "verbs": status_verbs,
+        "settings": status_settings,
+    },
 }
 """Parts, by page and name."""
 

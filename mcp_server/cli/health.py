@@ -31,12 +31,11 @@ def health(
 
 def _asked(url: str) -> dict[str, Any]:
     try:
-        answer = httpx.get(f"{url}/healthz", timeout=TIMEOUT_S, trust_env=False)
-        found = answer.json()
-        if isinstance(found, dict) and "checks" in found:
-            return found
+        found = httpx.get(f"{url}/healthz", timeout=TIMEOUT_S, trust_env=False).json()
     except (httpx.HTTPError, httpx.InvalidURL):
         fail(Exit.UNREACHABLE, f"{url} did not answer: start fly-gha-status, or name another with --url.")
     except ValueError:
-        pass
-    fail(Exit.UNREACHABLE, f"What answers at {url} is not fly-gha-status.")
+        found = None
+    if not isinstance(found, dict) or "checks" not in found:
+        fail(Exit.UNREACHABLE, f"What answers at {url} is not fly-gha-status.")
+    return found

@@ -1,7 +1,8 @@
 """docs/settings.md and the README's settings: every key of fleet.toml, from Settings and Timing."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -21,6 +22,8 @@ TYPE_NAMES: Mapping[str, str] = {
     "int": "whole number",
     "float": "number",
     "bool": "true or false",
+    "Path": "path",
+    "SecretStr": "secret",
 }
 
 
@@ -43,7 +46,7 @@ def settings_page() -> str:
         *_sections(),
         "## `[timing]`",
         f"{summary(Timing)} The demo divides all of these by its time scale.",
-        _table(Timing),
+        model_table(Timing),
     )
 
 
@@ -62,18 +65,19 @@ def _sections() -> Iterator[str]:
         heading = f"[[{name}]]" if name == "pools" else f"[{name}]"
         yield f"## `{heading}`"
         yield _capital(summary(model).partition(": ")[2])
-        yield _table(model)
+        yield model_table(model)
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _table(model: type[BaseModel]) -> str:
+def model_table(model: type[BaseModel], name_of: Callable[[str], str] = str) -> str:
+    """Every setting of a model, under the name that ``name_of`` makes of its field's."""
     return table(
         HEAD,
         [
-            (code(name), _type(field), _default(field), field.description or "")
+            (code(name_of(name)), _type(field), _default(field), field.description or "")
             for name, field in model.model_fields.items()
         ],
     )
@@ -125,4 +129,4 @@ def _default(field: FieldInfo) -> str:
     if field.default is None:
         return "not set"
     value = list(field.default) if isinstance(field.default, tuple) else field.default
-    return code(json.dumps(value))
+    return code(json.dumps(str(value) if isinstance(value, Path) else value))

@@ -1,4 +1,4 @@
-"""fly-gha-status as it is served: a real dispatcher API over loopback, the whole service, the SDK's own client.
+"""fly-gha-status as it is served: a real dispatcher API, the whole service, the SDK's own client.
 
 The dispatcher notes every request that reaches it. Agents speak to the service over HTTP on loopback, too.
 """
@@ -29,7 +29,7 @@ from runners.upstream.clock import SystemClock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "api"))
 
-from api_world import World, settings  # noqa: E402 - found by the line above
+from api_world import World, settings
 
 ERAS = ("legacy", "2026-07-28")
 
@@ -50,7 +50,7 @@ async def served(app):
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+    while not server.started:
         if task.done():
             task.result()
         await asyncio.sleep(0.005)

@@ -15,7 +15,7 @@ CALLS = {
     "pool_capacity": {"pool": "gha-small"},
     "queue_list": {},
     "job_explain": {"job": "7"},
-    "capacity_check": {"label": "fly-gha-small"},
+    "capacity_check": {"labels": ["fly-gha-small"]},
     "runner_history": {"runner": "r-1"},
     "incident_list": {},
     "event_search": {},
