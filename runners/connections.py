@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from machines.classes import MachineClass, load_classes
-from machines.prices import dearest_usd_per_hour, usd_per_hour
+from machines.prices import dearest_usd_per_hour, usd_per_hour, usd_per_hour_stopped
 from machines.provider import Provider
 from machines.provider import upstream_key as fly_key
 from runners.github.app_auth import AppMinter, AppSigner
@@ -73,6 +73,11 @@ class Connections:
         """US dollars for one hour of a started Machine; 0 when the class is not known."""
         known = self.classes.get(machine_class)
         return 0.0 if known is None else usd_per_hour(known, region)
+
+    def stopped_price(self, machine_class: str) -> float:
+        """US dollars for one hour of a stopped spare, its disk; 0 when the class is not known."""
+        known = self.classes.get(machine_class)
+        return 0.0 if known is None else usd_per_hour_stopped(known)
 
     def pool_prices(self) -> dict[str, float]:
         """By pool, US dollars per hour of one started Machine in the dearest of the pool's regions."""

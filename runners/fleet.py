@@ -19,6 +19,7 @@ from runners.api.changes import Changes
 from runners.api.intake import BodyNotJSON, Delivery, Intake
 from runners.connections import Connections
 from runners.control.books import Books
+from runners.control.cost import Prices
 from runners.control.credentials import credentials_pass
 from runners.control.deliveries import delivery_pass
 from runners.control.effects import Effects
@@ -91,6 +92,7 @@ class Fleet:
         self._tasks: list[asyncio.Task[None]] = []
         timing, doorbell = settings.timing, Doorbell()
         prices = connections.pool_prices()
+        self.prices = Prices(connections.price, connections.stopped_price, lambda pool: prices.get(pool, 0.0))
         self.world = World(
             settings=settings,
             clock=clock,
@@ -101,7 +103,7 @@ class Fleet:
             readings=Readings(timing.machine_list_period, timing.runner_list_period),
             effects=Effects(),
             doorbell=doorbell,
-            books=Books(store, prices, timing.planner_period * BOOKS_PERIODS),
+            books=Books(store, self.prices, prices, timing.planner_period * BOOKS_PERIODS),
             holder=seams.holder,
             entropy=seams.entropy,
             unique=lambda: unique_part(seams.entropy),
@@ -158,10 +160,6 @@ class Fleet:
     def missing_credentials(self) -> Mapping[str, str]:
         """By upstream key, the credential that is missing."""
         return self.connections.missing()
-
-    def price(self, machine_class: str, region: str) -> float:
-        """US dollars for one hour of a started Machine."""
-        return self.connections.price(machine_class, region)
 
     def entropy(self, size: int) -> bytes:
         """That many random bytes."""

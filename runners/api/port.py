@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from runners.api.changes import Changes
 from runners.api.intake import Intake
+from runners.control.cost import Prices
 from runners.control.loop import LoopHealth
 from runners.model.reason import Why
 from runners.model.settings import Settings
@@ -83,8 +84,9 @@ class FleetPort(Protocol):
     def missing_credentials(self) -> Mapping[str, str]:
         """By upstream key (``fly``, ``github:OWNER``, ``webhook`` …), the name of the credential it lacks."""
 
-    def price(self, machine_class: str, region: str) -> float:
-        """US dollars for one hour of a started Machine; 0 when the class has no known price."""
+    @property
+    def prices(self) -> Prices:
+        """What Machines cost."""
 
     def entropy(self, size: int) -> bytes:
         """That many random bytes."""

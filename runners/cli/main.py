@@ -17,6 +17,7 @@ VERBS = {
     "runners": "runners.cli.runners_list:runners",
     "runner": "runners.cli.runner:runner",
     "events": "runners.cli.events:events",
+    "cost": "runners.cli.cost:cost",
     "drain": "runners.cli.drain:drain",
     "undrain": "runners.cli.undrain:undrain",
     "scale": "runners.cli.scale:scale",

@@ -3,17 +3,15 @@
 Both rest on many rows and change slowly, while the planner may run many times a second in a burst.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from runners.control.cost import DAY, Prices, today
 from runners.model.snapshot import Pace
-from runners.store import pace, usage
+from runners.store import pace
 from runners.store.engine import Store
-
-DAY = 86_400.0
-HOUR = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +34,25 @@ class Books:
 
     Args:
         store: where the rows are.
-        prices: by pool, US dollars per hour of one started Machine.
-        period: seconds a reading is kept.
+        prices: what Machines cost.
+        pools: the pools whose pace is read.
+        period: seconds a reading is kept; never over midnight UTC, when the day's budgets begin anew.
     """
 
-    def __init__(self, store: Store, prices: Mapping[str, float], period: float) -> None:
+    def __init__(self, store: Store, prices: Prices, pools: Iterable[str], period: float) -> None:
         self._store = store
         self._prices = prices
+        self._pools = tuple(pools)
         self._period = period
         self._page: Page | None = None
 
     async def at(self, now: float) -> Page:
         """The books as of ``now``, at most ``period`` seconds old."""
-        if self._page is None or now - self._page.at >= self._period:
-            self._page = await self._store.run(lambda conn: self._read(conn, now))
-        return self._page
+        page = self._page
+        if page is None or now - page.at >= self._period or now // DAY != page.at // DAY:
+            page = self._page = await self._store.run(lambda conn: self._read(conn, now))
+        return page
 
     def _read(self, conn: Connection, now: float) -> Page:
-        spent: dict[str, float] = {}
-        for span in usage.busy_spans(conn, now - now % DAY, now):
-            hours = (span.ended_at - span.started_at) / HOUR
-            spent[span.pool] = spent.get(span.pool, 0.0) + hours * self._prices.get(span.pool, 0.0)
-        return Page(now, spent, {pool: pace.of_pool(conn, pool) for pool in self._prices})
+        spent = {pool: cost.total for pool, cost in today(conn, now, self._prices).items()}
+        return Page(now, spent, {pool: pace.of_pool(conn, pool) for pool in self._pools})
