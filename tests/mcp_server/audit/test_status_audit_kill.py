@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from audit_world import calls, opened, remarks, verdict
 
+from mcp_server.audit.directory import AuditInUse, DirectoryLock
 from mcp_server.audit.record import OPENED
 from runners.upstream.clock import SystemClock
 
@@ -26,6 +28,8 @@ def killed_under_load(directory, number):
     )
     try:
         answered = [process.stdout.readline() for _ in range(ANSWERED_MIN + 37 * number)]
+        with pytest.raises(AuditInUse):
+            DirectoryLock(directory)
         process.send_signal(signal.SIGKILL)
         answered.extend(process.stdout)
     finally:
