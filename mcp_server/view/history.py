@@ -79,7 +79,10 @@ class History:
             self._told(self._highest, revision)
             self._epoch += 1
             self._highest = 0
-        self._highest = max(self._highest, revision)
+        if revision < self._highest:
+            # Late, or of another history in which a question was answered: whoever asks anew will know.
+            return not self._silent(now)
+        self._highest = revision
         self._heard_at = now
         return True
 
