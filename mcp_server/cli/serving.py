@@ -1,6 +1,7 @@
 """Serving: over HTTP until a signal, or on standard input until it ends."""
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -13,6 +14,7 @@ from typing import NoReturn
 import structlog
 import typer
 import uvicorn
+import uvloop
 from mcp.server.stdio import stdio_server
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
@@ -35,6 +37,7 @@ log = structlog.get_logger()
 # Longer than a call may take: what was begun is answered before the process ends.
 GRACE_S = 30
 CONNECTIONS_MAX = 1000
+GC_THRESHOLD = (50_000, 50, 100)
 # One directory for each local agent that runs at the same time; they are taken up again.
 LOCAL_AGENTS_MAX = 64
 
@@ -45,14 +48,20 @@ def serve_http() -> None:
     settings, token = _prepared("http")
     try:
         listening = socket.create_server((settings.host, settings.port))
+        # Inherited by every connection. Without it an answer's body waits for the acknowledgement of its
+        # head, 40 ms: asyncio sets it only on sockets that were made with an explicit protocol number.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         fail(
             Exit.BAD_USE,
             f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}): stop what listens "
             f"there, or choose another with {PREFIX}HOST and {PREFIX}PORT.",
         )
+    # Each request of the SDK leaves cycles behind; collected seldom, they cost a third less.
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
     try:
-        asyncio.run(_serve_http(settings, token, listening))
+        uvloop.run(_serve_http(settings, token, listening))
     except AuditUnusable as unusable:
         _no_audit(unusable)
 

@@ -16,8 +16,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "mcp_server" / "service"))
 
+from status_process import process
 from status_world import status_world
-from test_status_process import process
 
 SECONDS = 6.0
 WARM_UP = 1.0
