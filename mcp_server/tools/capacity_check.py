@@ -75,11 +75,10 @@ class Verdict(Output):
 def describe(settings: StatusSettings) -> str:
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, a gate before you push or dispatch: may I queue so many jobs with "
-        "these runs-on labels now, and when would the first and the last start? Answers pass or fail with "
-        f"the rule; fails closed when the view is older than {settings.stale_after_s:g} s, the plan is late "
-        "or the dispatcher cannot be reached. Not for jobs that are queued already (job_explain), not for "
-        "the state of all pools (fleet_overview), not for one pool's caps and spares (pool_capacity)."
+        "fly-gha GitHub Actions runners, a go or no-go gate before you push. Should I wait, is now a good "
+        "time to trigger a release, may I dispatch so many more jobs or a big matrix, is there room, "
+        "would they begin immediately? Pass or fail; fails closed when knowledge is older than "
+        f"{settings.stale_after_s:g} s. Details: pool_capacity."
     )
 
 
@@ -108,6 +107,9 @@ async def run(ask: Ask, question: Question) -> Verdict:
     plan_age = seconds_between(found.answer.planned_at, found.as_of)
     if found.stale or plan_age is None or plan_age > late_after:
         return _unsure(question, frame(found), VIEW_STALE if found.stale else PLAN_STALE)
+    stopped = _stopped(seen.status, found.answer.pool)
+    if stopped is not None:
+        return _no(question, frame(found), stopped, _WAIT)
     return _verdict(question, found, seen)
 
 
@@ -155,8 +157,20 @@ def _decided(question: Question, answer: CapacityAnswer, last: Expected | None) 
     return _Decision(False, PLAN_STALE if answer.why is None else answer.why.reason, _WAIT)
 
 
+def _stopped(status: FleetStatus, pool: str | None) -> str | None:
+    """What an operator said since the planner decided: the view has it at once, the plan a pass later."""
+    if status.paused:
+        return "fleet_paused"
+    drained = any(each.drained for each in status.pools if each.name == pool)
+    return "pool_drained" if drained else None
+
+
 def _unsure(question: Question, framed: dict[str, Any], rule: str) -> Verdict:
-    return Verdict(**framed, **{"pass": False}, rule=rule, next_step=_UNSURE, jobs=question.jobs)
+    return _no(question, framed, rule, _UNSURE)
+
+
+def _no(question: Question, framed: dict[str, Any], rule: str, next_step: str) -> Verdict:
+    return Verdict(**framed, **{"pass": False}, rule=rule, next_step=next_step, jobs=question.jobs)
 
 
 def _params(question: Question) -> dict[str, str | int | list[str]]:

@@ -49,14 +49,12 @@ class Events(Output):
         return {"next_cursor": str(self.events[rows - 1].seq)}
 
 
-def describe(settings: StatusSettings) -> str:
+def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, the audit trail: search who did what, when and why: an operator's "
-        "drain, scale or pause, a planner's decision, a refused webhook, every move of a job, runner or "
-        "Machine; by actor, target, verb, Reason and time, with cursor. Pages of about "
-        f"{settings.answer_soft_tokens} tokens. Not for failures counted by cause (incident_list), not for "
-        "one runner's story (runner_history), not for calls to this server (server_stats)."
+        "fly-gha GitHub Actions runners, audit log. Who did what and when: which operator drained, "
+        "undrained, paused, resumed, scaled or changed a pool, and what the planner did to a job; search "
+        "events by actor, target, verb, time of day. Failures by cause: incident_list."
     )
 
 

@@ -68,14 +68,12 @@ class Overview(Output):
         return {"next_cursor": self.pools[rows - 1].name}
 
 
-def describe(settings: StatusSettings) -> str:
+def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, the whole fleet at a glance: can CI expect a runner soon, is "
-        "anything broken, paused or drained, how long is the queue, which pools are in trouble. Ask it "
-        f"first. An answer takes up to about {settings.answer_soft_tokens} tokens. Not for one pool's caps "
-        "and money (pool_capacity), not for permission to queue (capacity_check), not for one waiting job "
-        "(job_explain)."
+        "fly-gha GitHub Actions runners, the fleet at a glance. Overall health and status summary of "
+        "everything: can I expect a runner soon, is CI OK or slow today, how busy are all pools, is "
+        "anything broken, paused, blocked or in trouble. Start here. One pool only: pool_capacity."
     )
 
 

@@ -62,15 +62,12 @@ class Incidents(Output):
         return {"next_cursor": self.incidents[rows - 1].reason}
 
 
-def describe(settings: StatusSettings) -> str:
+def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, what went wrong lately: crashed or lost Machines, runners that "
-        "never came online, failed launches and registrations, out of memory, missed webhooks; grouped by "
-        "Reason with a count, first and last time, pools, what it means and what to do, so a storm is one "
-        f"entry. Up to about {settings.answer_soft_tokens} tokens. Not for single events or who did what "
-        "(event_search), not for one runner's end (runner_history), not for jobs that merely wait "
-        "(queue_list)."
+        "fly-gha GitHub Actions runners, failure report. What went wrong overnight or this week, grouped "
+        "by cause with counts: crashes, lost Machines, out of memory, launches failing for lack of "
+        "capacity, things that never came online. Who acted: event_search."
     )
 
 

@@ -53,11 +53,9 @@ class Explained(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, why is my job waiting: explains one workflow job by id, job URL or "
-        "run URL: the Reason it is stuck, queue position, expected start with confidence and how it was "
-        "estimated, and the time each phase took. A run URL explains its worst job and lists the rest. Not "
-        "for browsing the queue (queue_list), not for the Machine a job ran on (runner_history), not for "
-        "jobs not pushed yet (capacity_check)."
+        "fly-gha GitHub Actions runners, why one build hangs. Give a job id, job URL or workflow run URL "
+        "and learn the reason it has not started, its place in line, expected start time and certainty, "
+        "duration of each phase. Browsing many: queue_list."
     )
 
 

@@ -43,11 +43,9 @@ class Capacity(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, one pool in depth: Machines and runners by state, cap and room, "
-        "warm spares, today's spend and budget left, what launches are held back by, and when its capacity "
-        "frees up for the queue. Takes a pool or a runs-on label. Not for comparing pools (fleet_overview), "
-        "not for a yes or no about queueing jobs (capacity_check), not for past minutes and cost "
-        "(usage_summary)."
+        "fly-gha GitHub Actions runners, one named pool in depth: its limits and free slots, how many "
+        "Machines are idle, busy or warm spares against the cap, is it drained, how much of today's "
+        "budget it has left, when capacity frees up. Every pool: fleet_overview."
     )
 
 

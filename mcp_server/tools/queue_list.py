@@ -43,14 +43,12 @@ class Queue(Output):
         return {"next_cursor": str(self.jobs[rows - 1].id)}
 
 
-def describe(settings: StatusSettings) -> str:
+def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, the queue: lists jobs that wait for a runner right now, oldest "
-        "first, each with its pool, how long it has waited, its Reason, position and expected start; filter "
-        f"by repository, pool or label. Pages of about {settings.answer_soft_tokens} tokens, with total and "
-        "cursor. Not for one job's full story (job_explain), not for running or finished jobs (job_explain "
-        "with a run URL), not for what happened before (event_search)."
+        "fly-gha GitHub Actions runners, the waiting list. Shows which queued jobs wait, the oldest "
+        "first, filtered by repository, pool or label: who has waited longest, how many there are, what "
+        "comes next. A single one's reason: job_explain."
     )
 
 

@@ -88,10 +88,9 @@ class History(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, the life of one runner by name: its Fly Machine and region, boot "
-        "and claim phases, exit code, why it was retired, crashed or never came online, and its events. For "
-        "a post-mortem. Not for why a job waits (job_explain), not for failures across the fleet "
-        "(incident_list), not for runners by state (pool_capacity)."
+        "fly-gha GitHub Actions runners, the life of a single runner by its name: the Fly Machine it ran "
+        "on, boot and registration phases, did it come online, exit code, how it ended and was retired. "
+        "Causes across the fleet: incident_list."
     )
 
 

@@ -84,10 +84,9 @@ class Stats(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, this MCP server's own health: latency percentiles of its tool "
-        "calls, errors by class, invalid arguments, timeouts, rate-limit and permission rejections, "
-        "repeated failing calls, response bytes and tokens, per tool and agent. Not for the fleet or its "
-        "jobs (fleet_overview), not for who changed the fleet (event_search)."
+        "fly-gha GitHub Actions runners, statistics of this MCP server's own tool calls: response latency "
+        "percentiles, validation failures, timeouts, rate-limited calls, a call that keeps failing again "
+        "and again, tokens and bytes, which agent calls most. Fleet health: fleet_overview."
     )
 
 

@@ -40,13 +40,14 @@ class Sum(Part):
     """Minutes and money of one group."""
 
     pool: Name | None = None
-    repository: Brief | None = None
+    repository: Brief | None = Field(None, description="Empty: no job ran, as for spares and failed boots.")
     workflow: Brief | None = None
     day: Name | None = Field(None, description="UTC.")
     jobs: int
     busy_minutes: float = Field(description="Machine time during which a job ran.")
     machine_minutes: float = Field(description="Machine time, boot and idle included.")
-    usd: float
+    usd: float = Field(description="Estimated price of the Machine time.")
+    waste_usd: float = Field(description="Of that, the time in which no job ran.")
 
 
 class Summary(Output):
@@ -69,10 +70,9 @@ class Summary(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, minutes and cost: how much Machine time and money was spent today, "
-        "or over a past window, in total and for the most expensive pools, repositories, workflows or days; "
-        "busy beside paid minutes shows idle waste. Not for today's budget left or whether it stops "
-        "launches (pool_capacity), not for how busy the fleet is now (fleet_overview)."
+        "fly-gha GitHub Actions runners, the bill. How much money CI cost and how many minutes were used, "
+        "today, last week or this month, by repository, workflow, pool or day; the most expensive ones "
+        "and the idle waste. Remaining budget: pool_capacity."
     )
 
 
@@ -114,6 +114,7 @@ def _sum(row: UsageRow) -> Sum:
         busy_minutes=round(row.busy_minutes, 1),
         machine_minutes=round(row.machine_minutes, 1),
         usd=round(row.usd, 4),
+        waste_usd=round(row.waste_usd, 4),
     )
 
 
@@ -123,6 +124,7 @@ def _rest(total: Sum, shown: tuple[Sum, ...]) -> Sum:
         busy_minutes=max(0.0, round(total.busy_minutes - sum(row.busy_minutes for row in shown), 1)),
         machine_minutes=max(0.0, round(total.machine_minutes - sum(row.machine_minutes for row in shown), 1)),
         usd=max(0.0, round(total.usd - sum(row.usd for row in shown), 4)),
+        waste_usd=max(0.0, round(total.waste_usd - sum(row.waste_usd for row in shown), 4)),
     )
 
 
