@@ -24,9 +24,10 @@ from runners.secrets.github_tokens import PublishedTokens
 from runners.secrets.infisical import InfisicalSecrets
 from runners.secrets.interface import SecretSource, Vault
 from runners.secrets.local import EnvironmentSecrets, FileSecrets
-from runners.upstream.breaker import Breaker
+from runners.upstream.breaker import Breaker, BreakerState
 from runners.upstream.clock import Clock
 from runners.upstream.record import CallRecord
+from runners.upstream.tally import CallTally
 from runners.upstream.transport import UpstreamTransport
 
 TransportFactory = Callable[[], httpx.AsyncBaseTransport]
@@ -55,6 +56,7 @@ class Connections:
         keys: where the App key is: the Vault, or for the publisher its own local credentials.
         minter: mints installation tokens as the App.
         classes: the machine classes, by name, read once.
+        calls: counts every call of theirs.
     """
 
     settings: Settings
@@ -68,6 +70,7 @@ class Connections:
     minter: AppMinter
     classes: Mapping[str, MachineClass]
     transports: tuple[UpstreamTransport, ...]
+    calls: CallTally
 
     def price(self, machine_class: str, region: str) -> float:
         """US dollars for one hour of a started Machine; 0 when the class is not known."""
@@ -92,6 +95,13 @@ class Connections:
         found: dict[str, float] = {}
         for transport in self.transports:
             found.update(transport.blocked_until())
+        return found
+
+    def breakers(self) -> Mapping[str, BreakerState]:
+        """By upstream key that was ever called, what its breaker does with the next call."""
+        found: dict[str, BreakerState] = {}
+        for transport in self.transports:
+            found.update(transport.breakers())
         return found
 
     def quota(self, owner: str) -> float | None:
@@ -140,7 +150,12 @@ def connect(
         inner: makes what really sends.
         observer: told of every finished call.
     """
-    timing = settings.timing
+    timing, calls = settings.timing, CallTally()
+
+    def finished(record: CallRecord) -> None:
+        calls(record)
+        if observer is not None:
+            observer(record)
 
     def breaker() -> Breaker:
         return Breaker(window=timing.breaker_window, open_for=timing.breaker_open)
@@ -153,7 +168,7 @@ def connect(
             deadline=timing.upstream_deadline,
             breaker=breaker,
             key=key,
-            observer=observer,
+            observer=finished,
             pause=pause,
         )
 
@@ -198,6 +213,7 @@ def connect(
         minter=minter,
         classes=classes,
         transports=(fly, github, infisical),
+        calls=calls,
     )
 
 

@@ -25,6 +25,7 @@ from runners.control.deliveries import delivery_pass
 from runners.control.effects import Effects
 from runners.control.loop import Loop, LoopHealth
 from runners.control.machine_list import machine_list_pass
+from runners.control.meters import Meters
 from runners.control.planner import planner_pass
 from runners.control.queue_sweep import queue_sweep_pass
 from runners.control.readings import Readings
@@ -91,6 +92,7 @@ class Fleet:
         self._seams = seams
         self._tasks: list[asyncio.Task[None]] = []
         timing, doorbell = settings.timing, Doorbell()
+        self.meters = Meters(calls=connections.calls, breakers=connections.breakers, quota=connections.quota)
         prices = connections.pool_prices()
         self.prices = Prices(connections.price, connections.stopped_price, lambda pool: prices.get(pool, 0.0))
         self.world = World(
@@ -113,6 +115,7 @@ class Fleet:
             missing_credentials=connections.missing,
             pace=_pacer(),
             quota=connections.quota,
+            meters=self.meters,
             reached=seams.reached,
             changed=self.changes.notify,
             wake_planner=lambda: self._loop("planner").wake(),

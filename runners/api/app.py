@@ -20,7 +20,7 @@ from runners.api import (
     webhooks,
 )
 from runners.api.access import Access
-from runners.api.metrics import Phases
+from runners.api.metric_counters import EventCounts, Phases
 from runners.api.outlook import Outlook
 from runners.api.port import FleetPort
 from runners.api.reading import Reader
@@ -44,6 +44,7 @@ def build_api(port: FleetPort, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app.state.reader = Reader(port.store, port.clock)
     app.state.outlook = Outlook(port.settings)
     app.state.phases = Phases(port.clock.now())
+    app.state.event_counts = EventCounts(port.clock.now())
     problems.install(app)
     own = (webhooks.router, *read.ROUTERS, stream.router, metrics.router, health.router)
     operating = (operate.router, operate_fleet.router, operate_runners.router, operate_sweep.router)

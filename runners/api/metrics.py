@@ -1,112 +1,38 @@
 """GET /metrics: Prometheus text, made per scrape from the store and the planner's latest pass.
 
-Gauges are read at the scrape, so they can neither drift nor outlive what they count. The phase histogram is
-a counter and needs memory: it counts the Runners that have gone since this dispatcher started, from their
-stored timestamps, following the event log from scrape to scrape.
+Gauges are read at the scrape, so they can neither drift nor outlive what they count. Counters and histograms
+begin at zero with the dispatcher.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from sqlalchemy import Connection
 
 from runners.api.access import Fleet, Viewer
 from runners.api.access import Reader as MayRead
-from runners.api.job_views import phase_seconds, phase_times
+from runners.api.metric_counters import BUCKETS, EventCounts, Phases
+from runners.api.metric_names import PREFIX, SERIES
 from runners.api.port import FleetPort
 from runners.api.reading import Reader
 from runners.api.status_view import fleet_status
-from runners.model.states import RunnerState
-from runners.store import events, jobs, machines, runners
+from runners.control.cost import Cost, today
+from runners.planning.buckets import creates_left, writes_left
+from runners.upstream.breaker import BreakerState
+from runners.upstream.tally import BOUNDS, Durations
 from runners.wire.status import FleetStatus
 from runners.wire.times import unix_seconds
 
+__all__ = ("BUCKETS", "Phases", "router")
+
 router = APIRouter(tags=["read"])
-
-PREFIX = "fly_gha_"
-GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "revision": ("Highest sequence number of the event log.", ()),
-    "paused": ("1 while the fleet launches nothing.", ()),
-    "plan_age_seconds": ("Time since the planner last decided.", ()),
-    "queue_jobs": ("Jobs that have not completed, by pool and state.", ("pool", "state")),
-    "queue_oldest_seconds": ("Age of the oldest queued job, 0 without one.", ("pool",)),
-    "machines": ("Machines that are not gone, by pool and state.", ("pool", "state")),
-    "machines_max": ("The pool's cap on Machines.", ("pool",)),
-    "runners": ("Runners that are not gone, by pool and state.", ("pool", "state")),
-    "spares": ("Spare Machines there are, by pool and kind.", ("pool", "kind")),
-    "spares_wanted": ("Spare Machines to keep, by pool and kind.", ("pool", "kind")),
-    "pool_drained": ("1 while the pool takes no new work.", ("pool",)),
-    "held": ("Jobs and spares held back by the latest plan, by pool and Reason.", ("pool", "reason")),
-    "spent_today_usd": ("Cost since 00:00 UTC, by pool.", ("pool",)),
-    "upstream_blocked_seconds": (
-        "Time until an upstream's breaker or rate limit lets calls through, 0 when it does.",
-        ("upstream",),
-    ),
-    "loop_lag_seconds": ("Time since the loop's last good pass.", ("loop",)),
-    "loop_failures": ("Failed passes since this dispatcher started.", ("loop",)),
-    "streams": ("Open status streams.", ()),
-}
-"""Name (without PREFIX) → help and labels; docs/metrics.md is generated from it."""
-
-PHASE_SECONDS = f"{PREFIX}phase_seconds"
-PHASE_HELP = "How long each phase of a runner's way took, of runners gone since this dispatcher started."
-BUCKETS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 21, 34, 60, 120, 300, 900, 3600, 21_600)
-BATCH = 500
-# Never more than this in one scrape; the next one goes on from there.
-BATCHES_MAX = 20
-
-
-class Phases:
-    """The phase histogram of one app.
-
-    Args:
-        since: Unix seconds; Runners gone before are not counted, so a restart is a counter reset at zero.
-    """
-
-    def __init__(self, since: float) -> None:
-        self._since = since
-        self._seq: int | None = None
-        # Its own registry: prometheus_client's global one would join apps of one process.
-        self._histogram = Histogram(
-            PHASE_SECONDS, PHASE_HELP, ("pool", "phase"), registry=None, buckets=BUCKETS
-        )
-
-    def catch_up(self, conn: Connection) -> None:
-        """Count the Runners that have gone since the last call."""
-        seq = _first_seq(conn, self._since) if self._seq is None else self._seq
-        for _ in range(BATCHES_MAX):
-            batch = events.page(conn, after=seq, verb="moved", limit=BATCH)
-            for event in batch:
-                seq = event.seq
-                kind, _, name = event.target.partition("/")
-                if kind == "runner":
-                    self._count(conn, name, event.at)
-            if len(batch) < BATCH:
-                break
-        self._seq = seq
-
-    def collect(self, pools: frozenset[str]) -> Iterator[Metric]:
-        """The histogram, of these pools."""
-        for metric in self._histogram.collect():
-            metric.samples = [each for each in metric.samples if each.labels.get("pool") in pools]
-            yield metric
-
-    def _count(self, conn: Connection, name: str, at: float) -> None:
-        runner = runners.get(conn, name)
-        # A Runner has many moves and one end: the event made at the time at which it went.
-        if runner is None or runner.state is not RunnerState.GONE or runner.gone_at != at:
-            return
-        boots = machines.boots(conn, runner.machine_name)
-        boot = next((each for each in boots if each.seq == runner.boot_seq), None)
-        job = None if runner.job_id is None else jobs.get(conn, runner.job_id)
-        for phase, seconds in phase_seconds(phase_times(job, runner, boot)).items():
-            if seconds is not None:
-                self._histogram.labels(runner.pool, phase).observe(seconds)
+Sample = tuple[str, tuple[str, ...], float]
+_SPENT_ON = ("busy", "boot", "spare", "idle", "stopped")
 
 
 @router.get("/metrics")
@@ -114,50 +40,76 @@ async def metrics(fleet: Fleet, viewer: MayRead, request: Request) -> Response:
     """The fleet in numbers, as far as the token may see it."""
     rows = cast(Reader, request.app.state.reader)
     phases = cast(Phases, request.app.state.phases)
+    counts = cast(EventCounts, request.app.state.event_counts)
 
-    def op(conn: Connection) -> None:
+    def op(conn: Connection) -> dict[str, Cost]:
         phases.catch_up(conn)
+        counts.catch_up(conn)
+        return today(conn, fleet.clock.now(), fleet.prices)
 
-    await fleet.store.run(op)
+    costs = await fleet.store.run(op)
     status = fleet_status(fleet, await rows.read(), viewer.sight)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Scrape(fleet, status, viewer, phases))
+    registry.register(_Scrape(fleet, status, viewer, phases, counts, costs))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 class _Scrape:
     """The collector of one scrape."""
 
-    def __init__(self, fleet: FleetPort, status: FleetStatus, viewer: Viewer, phases: Phases) -> None:
+    def __init__(
+        self,
+        fleet: FleetPort,
+        status: FleetStatus,
+        viewer: Viewer,
+        phases: Phases,
+        counts: EventCounts,
+        costs: Mapping[str, Cost],
+    ) -> None:
         self._fleet = fleet
         self._status = status
-        self._viewer = viewer
+        self._everything = viewer.sight.everything
         self._phases = phases
+        self._counts = counts
+        self._costs = costs
+        self._keys = {upstream.key for upstream in status.upstreams}
 
     def collect(self) -> Iterator[Metric]:
         """Every family, those without samples left out."""
-        samples: dict[str, list[tuple[tuple[str, ...], float]]] = {name: [] for name in GAUGES}
-        for name, labels, value in (*self._whole(), *self._pools(), *self._elsewhere()):
-            samples[name].append((labels, value))
+        samples: dict[str, list[tuple[tuple[str, ...], float]]] = {name: [] for name in SERIES}
+        parts = (self._whole(), self._pools(), self._elsewhere(), self._upstreams(), self._loops())
+        for part in parts:
+            for name, labels, value in part:
+                samples[name].append((labels, value))
         for name, found in samples.items():
-            text, labels = GAUGES[name]
-            family = GaugeMetricFamily(f"{PREFIX}{name}", text, labels=labels)
+            known = SERIES[name]
+            if not found or (known.whole and not self._everything):
+                continue
+            kind = CounterMetricFamily if known.kind == "counter" else GaugeMetricFamily
+            family = kind(f"{PREFIX}{name}", known.help, labels=known.labels)
             for values, value in found:
                 family.add_metric(values, value)
-            if found:
-                yield family
+            yield family
+        if self._everything:
+            yield _durations(self._fleet.meters.calls.durations)
         yield from self._phases.collect(frozenset(pool.name for pool in self._status.pools))
 
-    def _whole(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    def _whole(self) -> Iterator[Sample]:
         yield "revision", (), self._status.revision
         yield "paused", (), float(self._status.paused)
         latest = self._fleet.latest
         if latest is not None:
             yield "plan_age_seconds", (), max(0.0, self._fleet.clock.now() - latest.snapshot.now)
-        if self._viewer.sight.everything:
-            yield "streams", (), self._fleet.changes.listening
+        yield "streams", (), self._fleet.changes.listening
+        meters = self._fleet.meters
+        yield from (("plans_total", (outcome,), n) for outcome, n in meters.plans.items())
+        yield from (("plan_actions_total", (action,), n) for action, n in meters.actions.items())
+        yield from (("events_total", labels, n) for labels, n in sorted(self._counts.counts.items()))
+        yield from (("operator_actions_total", (verb,), n) for verb, n in self._counts.by_operators().items())
+        yield from (("webhooks_total", (reason,), n) for reason, n in meters.webhooks.items())
+        yield from (("webhook_refusals_total", (reason,), n) for reason, n in meters.refused_webhooks.items())
 
-    def _pools(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    def _pools(self) -> Iterator[Sample]:
         now = self._fleet.clock.now()
         for pool in self._status.pools:
             name = pool.name
@@ -176,17 +128,60 @@ class _Scrape:
             yield "spares_wanted", (name, "ready"), pool.spares.ready_wanted
             yield "pool_drained", (name,), float(pool.drained)
             yield "spent_today_usd", (name,), pool.budget.spent_today_usd
+            if pool.budget.daily_usd is not None:
+                yield "budget_usd", (name,), pool.budget.daily_usd
+            cost = self._costs.get(name, Cost())
+            yield from (("cost_today_usd", (name, kind), getattr(cost, kind)) for kind in _SPENT_ON)
 
-    def _elsewhere(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
-        now = self._fleet.clock.now()
+    def _elsewhere(self) -> Iterator[Sample]:
         yield from (("held", labels, n) for labels, n in _held(self._status).items())
+        latest = self._fleet.latest
+        if latest is None:
+            return
+        for key in sorted(self._keys):
+            upstream, _, name = key.partition(":")
+            if upstream == "fly":
+                yield "creates_left", (name,), max(0.0, creates_left(latest.snapshot, name))
+                continue
+            yield "writes_left", (name,), max(0, writes_left(latest.snapshot, name))
+            share = self._fleet.meters.quota(name)
+            if share is not None:
+                yield "requests_left_ratio", (name,), share
+
+    def _upstreams(self) -> Iterator[Sample]:
+        now = self._fleet.clock.now()
         for upstream in self._status.upstreams:
             blocked = 0.0 if upstream.blocked_until is None else unix_seconds(upstream.blocked_until) - now
             yield "upstream_blocked_seconds", (upstream.key,), max(0.0, blocked)
+        for key, state in self._fleet.meters.breakers().items():
+            if self._everything or key in self._keys:
+                yield from (
+                    ("breaker_state", (key, str(each)), float(each is state)) for each in BreakerState
+                )
+        for calls, count in self._fleet.meters.calls.calls.items():
+            if self._everything or calls.key in self._keys:
+                yield "upstream_calls_total", (calls.key, calls.operation, calls.outcome), count
+
+    def _loops(self) -> Iterator[Sample]:
+        now = self._fleet.clock.now()
         for health in self._fleet.loops():
             if health.last_pass_at is not None:
                 yield "loop_lag_seconds", (health.name,), max(0.0, now - health.last_pass_at)
-            yield "loop_failures", (health.name,), health.failures
+            yield "loop_period_seconds", (health.name,), health.period
+            yield "loop_passes_total", (health.name,), health.passes
+            yield "loop_failures_total", (health.name,), health.failures
+
+
+def _durations(found: Mapping[str, Durations]) -> Metric:
+    known = SERIES["upstream_seconds"]
+    family = HistogramMetricFamily(f"{PREFIX}upstream_seconds", known.help, labels=known.labels)
+    for upstream, durations in sorted(found.items()):
+        below, buckets = 0, []
+        for bound, count in zip((*map(str, BOUNDS), "+Inf"), durations.counts, strict=True):
+            below += count
+            buckets.append((bound, below))
+        family.add_metric((upstream,), buckets, durations.seconds)
+    return family
 
 
 def _held(status: FleetStatus) -> Mapping[tuple[str, str], int]:
@@ -198,21 +193,3 @@ def _held(status: FleetStatus) -> Mapping[tuple[str, str], int]:
 
 def _age(now: float, since: str | None) -> float:
     return 0.0 if since is None else max(0.0, now - unix_seconds(since))
-
-
-def _first_seq(conn: Connection, since: float) -> int:
-    """The seq before the first event at or after ``since``, found from the newest backwards."""
-    before: int | None = None
-    while True:
-        batch = events.page(conn, before=before, newest_first=True, limit=BATCH)
-        older = next((event.seq for event in batch if event.at < since), None)
-        if older is not None:
-            return older
-        if len(batch) < BATCH:
-            return 0
-        before = batch[-1].seq
-
-
-def series() -> Iterable[str]:
-    """Every series this module may emit."""
-    return (*(f"{PREFIX}{name}" for name in GAUGES), PHASE_SECONDS)

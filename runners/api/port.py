@@ -9,6 +9,7 @@ from runners.api.changes import Changes
 from runners.api.intake import Intake
 from runners.control.cost import Prices
 from runners.control.loop import LoopHealth
+from runners.control.meters import Meters
 from runners.model.reason import Why
 from runners.model.settings import Settings
 from runners.model.snapshot import Snapshot
@@ -83,6 +84,10 @@ class FleetPort(Protocol):
 
     def missing_credentials(self) -> Mapping[str, str]:
         """By upstream key (``fly``, ``github:OWNER``, ``webhook`` …), the name of the credential it lacks."""
+
+    @property
+    def meters(self) -> Meters:
+        """What the dispatcher counts of itself."""
 
     @property
     def prices(self) -> Prices:

@@ -34,6 +34,7 @@ async def github(fleet: Fleet, request: Request) -> Response:
     try:
         outcome = await _taken(fleet, request)
     except ApiProblem as refused:
+        fleet.meters.refused_webhooks[refused.problem.reason] += 1
         if refused.status < 500:  # noqa: PLR2004 - ours to mend, not the sender's
             guid = request.headers.get("x-github-delivery", "")
             reason = Reason(refused.problem.reason)
@@ -41,6 +42,7 @@ async def github(fleet: Fleet, request: Request) -> Response:
             with suppress(StoreError):
                 await fleet.intake.refused(reason, refused.problem.why, guid=guid)
         raise
+    fleet.meters.webhooks[str(outcome.why.reason)] += 1
     ping = request.headers.get("x-github-event") == "ping"
     return JSONResponse(_answer(outcome).model_dump(), 200 if ping else 202)
 

@@ -39,6 +39,7 @@ async def planner_pass(world: World, *, touch: bool = True) -> float | None:
         await apply(world, snapshot, decided, term)
         await _note_held(world, decided)
         world.planned_jobs = frozenset(job.id for job in snapshot.jobs)
+    world.meters.planned(decided, carried_out=term is not None)
     if decided.actions or decided.held:
         log.info(
             "planner.planned",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from machines.provider import Provider
 from runners.control.books import Books
 from runners.control.effects import Effects
+from runners.control.meters import Meters
 from runners.control.readings import Readings
 from runners.github.client import GitHub
 from runners.model.reason import Reason, Why
@@ -57,6 +58,7 @@ class World:
         blocked: by upstream key, until when calls are pointless.
         pace: enter it before each read of the recovery loops.
         quota: by owner, the share of the hourly GitHub quota that is left, None when not known.
+        meters: what is counted for the metrics.
         reached: called at named steps; the crash tests end the process there.
         changed: called after each commit that changed something others may watch.
         wake_planner: run the planner now.
@@ -88,6 +90,7 @@ class World:
     missing_credentials: Callable[[], Mapping[str, str]]
     pace: Callable[[], AbstractAsyncContextManager[object]]
     quota: Callable[[str], float | None] = lambda _owner: None
+    meters: Meters = field(default_factory=Meters)
     reached: Callable[[str], None] = lambda _step: None
     changed: Callable[[], None] = lambda: None
     wake_planner: Callable[[], None] = lambda: None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import httpx
 
-from runners.upstream.breaker import Breaker, Pass
+from runners.upstream.breaker import Breaker, BreakerState, Pass
 from runners.upstream.clock import Clock
 from runners.upstream.errors import ErrorClass, class_of_status
 from runners.upstream.limits import DEFAULT_PAUSE_S, quota_left, rate_limited_until
@@ -105,6 +105,11 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
             if breaker.open_until is not None and breaker.open_until > now:
                 blocked[key] = max(breaker.open_until, blocked.get(key, now))
         return dict(sorted(blocked.items()))
+
+    def breakers(self) -> dict[str, BreakerState]:
+        """Return, by key that was ever called, what the next call would meet."""
+        now = self._clock.now()
+        return {key: breaker.state(now) for key, breaker in sorted(self._breakers.items())}
 
     def quota_left(self, key: str) -> float | None:
         """Return the share of the key's hourly quota that its last answer said is left, 0 to 1, or None."""

@@ -15,6 +15,7 @@ from runners.api.changes import Changes
 from runners.api.intake import Intake
 from runners.control.cost import Prices
 from runners.control.loop import LoopHealth
+from runners.control.meters import Meters
 from runners.model.nouns import Boot, Job, Machine, Runner
 from runners.model.reason import Reason
 from runners.model.settings import Settings
@@ -77,6 +78,7 @@ class World:
     wakes: list = field(default_factory=list)
     acts: bool = True
     made: int = 0
+    meters: Meters = field(default_factory=Meters)
 
     def __post_init__(self):
         self.health = [LoopHealth("planner", 5.0, passes=1, last_pass_at=self.clock.now())]

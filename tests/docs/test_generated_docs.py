@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from runners.api.metrics import series
+from runners.api.metric_names import series
 from runners.cli.main import VERBS, app
 from runners.model.reason import Reason
 from runners.model.reason_causes import CAUSES
