@@ -21,15 +21,11 @@ from mcp_server.audit.files import Files, RealFiles
 from mcp_server.audit.observer import Observer
 from mcp_server.audit.opening import stand
 from mcp_server.audit.record import RECOVERED, Entry, Record, content, remark
+from mcp_server.audit.trouble import REOPEN_EVERY_S, Trouble, unavailable
 from mcp_server.audit.writer import Writer
-from mcp_server.refused import Refused
-from mcp_server.rule import Rule
 from runners.upstream.clock import Clock
 
 log = structlog.get_logger()
-
-REOPEN_EVERY_S = 1.0
-"""A failed disk is tried again at most so often, by whoever appends next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +33,6 @@ class _Waiter:
     entry: Entry
     inner: str
     written: asyncio.Future[Record]
-
-
-@dataclass(slots=True)
-class _Trouble:
-    """What went wrong, and what came of it since."""
-
-    why: str
-    tried_at: float
-    refused: int = 0
 
 
 class AuditLog:
@@ -79,7 +66,8 @@ class AuditLog:
         self._waiting: list[_Waiter] = []
         self._committing: asyncio.Task[None] | None = None
         self._chores: set[asyncio.Task[None]] = set()
-        self._trouble: _Trouble | None = None
+        self._trouble: Trouble | None = None
+        self._healing: asyncio.Task[None] | None = None
         self._opened: _Opened | None = None
 
     @property
@@ -119,7 +107,7 @@ class AuditLog:
             Refused: AUDIT_UNAVAILABLE; the entry is not in the log, or nobody may rely on it being there.
         """
         if self._opened is None:
-            raise _unavailable()
+            raise unavailable()
         waiter = _Waiter(entry, content(entry), asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         if self._committing is None:
@@ -128,6 +116,8 @@ class AuditLog:
 
     async def close(self) -> None:
         """Write what waits, finish with the files, and let another process write. Closing twice is fine."""
+        if self._healing is not None:
+            self._healing.cancel()
         while self._committing is not None:
             await asyncio.wait([self._committing])
         opened, self._opened = self._opened, None
@@ -154,11 +144,13 @@ class AuditLog:
         chain = Chain(self._directory, place, keep_days=self._keep_days, file_max_bytes=self._file_max_bytes)
         opened = _Opened(lock, thread, Writer(self._files, place.segment, place.size), chain)
         await self._write(opened, [], opening.remarks(now), afresh=False)
-        self._opened = opened
+        self._opened, self._trouble = opened, None
 
     async def _commit_waiting(self, opened: "_Opened") -> None:
         """One sync after the other until nobody waits."""
         try:
+            if self._trouble is not None:
+                await self._commit_some(opened)
             while self._waiting:
                 await self._commit_some(opened)
         finally:
@@ -172,14 +164,14 @@ class AuditLog:
         trouble = self._trouble
         try:
             if trouble is not None:
-                if not self._may_try(trouble):
+                if not trouble.may_try(self._clock.now()):
                     self._refuse(taken)
                     return
                 remarks = [await self._mended(opened, trouble)]
                 taken = len(self._waiting)
             written = await self._write(opened, self._waiting[:taken], remarks, afresh=trouble is not None)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be answered without a record
-            self._fail(error)
+            self._fail(opened, error)
             self._refuse(taken)
             return
         if trouble is not None:
@@ -222,22 +214,32 @@ class AuditLog:
             gone.append(each)
         opened.chain.removed(gone)
 
-    async def _mended(self, opened: "_Opened", trouble: _Trouble) -> Entry:
+    async def _mended(self, opened: "_Opened", trouble: Trouble) -> Entry:
         trouble.tried_at = self._clock.now()
         cut = await asyncio.get_running_loop().run_in_executor(opened.thread, opened.writer.mend)
         segment = opened.chain.place.segment
         told = {"why": trouble.why, "cut_bytes": cut, "refused": trouble.refused}
         return remark(RECOVERED, self._clock.now(), "" if segment is None else segment.path.name, told)
 
-    def _may_try(self, trouble: _Trouble) -> bool:
-        return not 0 <= self._clock.now() - trouble.tried_at < REOPEN_EVERY_S
+    async def _heal(self, opened: "_Opened") -> None:
+        """Try again although nobody asks: who is told that this server is down does not ask."""
+        try:
+            while self._trouble is not None:
+                await self._clock.sleep(REOPEN_EVERY_S)
+                if self._committing is None and self._trouble is not None:
+                    self._committing = asyncio.create_task(self._commit_waiting(opened))
+                    await asyncio.wait([self._committing])
+        finally:
+            self._healing = None
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, opened: "_Opened", error: Exception) -> None:
         why = error.strerror or "" if isinstance(error, OSError) else type(error).__name__
         refused = 0 if self._trouble is None else self._trouble.refused
         if self._trouble is None:
             log.error("audit log cannot be written", why=why, directory=str(self._directory))
-        self._trouble = _Trouble(f"the audit log cannot be written: {why}", self._clock.now(), refused)
+        self._trouble = Trouble(f"the audit log cannot be written: {why}", self._clock.now(), refused)
+        if self._healing is None:
+            self._healing = asyncio.create_task(self._heal(opened))
 
     def _refuse(self, count: int) -> None:
         refused, self._waiting = self._waiting[:count], self._waiting[count:]
@@ -245,7 +247,7 @@ class AuditLog:
             self._trouble.refused += len(refused)
         for waiter in refused:
             if not waiter.written.done():
-                waiter.written.set_exception(_unavailable())
+                waiter.written.set_exception(unavailable())
 
     def _chore(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(_quietly(work))
@@ -267,13 +269,3 @@ async def _quietly(work: Awaitable[None]) -> None:
         await work
     except OSError as error:
         log.warning("audit chore failed", why=error.strerror)
-
-
-def _unavailable() -> Refused:
-    return Refused(
-        Rule.AUDIT_UNAVAILABLE,
-        cause="the audit log cannot be written, and nothing is answered without a record",
-        attempted="record the call",
-        next_step="ask again later; tell the operator when it goes on",
-        retry_after_s=REOPEN_EVERY_S,
-    )

@@ -1,5 +1,6 @@
 """A clock that is set, a disk that is watched, and entries to append."""
 
+import asyncio
 import errno
 import os
 import threading
@@ -24,7 +25,9 @@ class SetClock:
         return self.time
 
     async def sleep(self, seconds):
-        self.time += max(0.0, seconds)
+        until = self.time + seconds
+        while self.time < until:  # noqa: ASYNC110 - a test sets the time by hand
+            await asyncio.sleep(0.001)
 
 
 class WatchedFiles(RealFiles):

@@ -198,6 +198,40 @@ async def test_a_failed_disk_refuses_everybody_and_a_mended_one_serves_in_a_new_
     assert told["cut_bytes"] >= 0
 
 
+async def test_a_mended_disk_is_found_although_nobody_asks(tmp_path):
+    files, clock = WatchedFiles(), SetClock()
+    async with opened(tmp_path, files=files, clock=clock) as log:
+        files.refuse("write", errno.ENOSPC)
+        with pytest.raises(Refused):
+            await log.append(an_entry(1))
+        tried = files.operations.count("write")
+        async with asyncio.timeout(30):
+            while files.operations.count("write") < tried + 3:
+                clock.time += 1
+                await asyncio.sleep(0.01)
+            assert log.healthy is not None
+            files.refusing.clear()
+            while log.healthy is not None:
+                clock.time += 1
+                await asyncio.sleep(0.01)
+        await log.append(an_entry(2))
+    assert calls(tmp_path) == ["call-2"]
+    assert verdict(tmp_path).broken is None
+    assert len(remarks(tmp_path, RECOVERED)) == 1
+
+
+async def test_a_log_in_trouble_can_be_closed(tmp_path):
+    files = WatchedFiles()
+    async with opened(tmp_path, files=files) as log:
+        files.refuse("sync")
+        with pytest.raises(Refused):
+            await log.append(an_entry(1))
+    async with opened(tmp_path) as log:
+        await log.append(an_entry(2))
+    assert "call-2" in calls(tmp_path)
+    assert verdict(tmp_path).broken is None
+
+
 async def test_a_descriptor_whose_sync_failed_is_never_written_to_again(tmp_path):
     files, clock = WatchedFiles(), SetClock()
     async with opened(tmp_path, files=files, clock=clock) as log:
