@@ -30,6 +30,9 @@ from runners.upstream.clock import Clock
 STALE_WAIT_AT_LEAST_S = 0.5
 
 
+_NOTHING = Wish("")
+
+
 @dataclass(frozen=True, slots=True)
 class Common:
     """What every Follow of one dispatcher shares.
@@ -125,7 +128,16 @@ class Follow:
         now = self._common.clock.now()
         if view is None or not self._reached(view, visit, wish) or self._view.stale(view, now):
             view = await self._brought(visit, wish)
-            now = self._common.clock.now()
+        return self._shown(view, visit)
+
+    def glimpse(self, visit: Visit) -> Seen | None:
+        """See ``Glass.glimpse``."""
+        view = self._view.view
+        return None if view is None or not self._reached(view, visit, _NOTHING) else self._shown(view, visit)
+
+    def _shown(self, view: View, visit: Visit) -> Seen:
+        """The view as the caller is shown it now, which raises their floor."""
+        now = self._common.clock.now()
         self._common.floors.served(visit.caller, view.epoch, view.revision)
         visit.used(view.revision)
         age, stale = self._view.age(view, now), self._view.stale(view, now)
@@ -147,7 +159,7 @@ class Follow:
             raise refusals.reworded(kept.refused, wish.attempted)
         answer = cast(M, kept.answer)
         self._common.floors.served(visit.caller, self._history.epoch, answer.revision)
-        visit.used(answer.revision, kept.request_id)
+        visit.used(answer.revision, (kept.request_id,))
         ours = min(kept.received_at, self._common.dispatcher.skew.ours(kept.read_at))
         age = max(0.0, self._common.clock.now() - ours)
         return Deep(answer, answer.revision, answer.as_of, age, age > self._settings.stale_after_s)

@@ -73,6 +73,9 @@ class Window(Protocol):
     async def seen(self, visit: Visit, wish: Wish) -> Seen:
         """The view, at least at the revision that the visit requires."""
 
+    def glimpse(self, visit: Visit) -> Seen | None:
+        """The view as it is in memory, if the visit may be shown it."""
+
     async def deep(self, visit: Visit, wish: Wish, path: str, params: Params, model: type[M]) -> Deep[M]:
         """An answer of the dispatcher, at least at the revision that the visit requires."""
 
@@ -101,6 +104,10 @@ class Glass:
             Refused: VIEW_MISSING, REVISION_NOT_REACHED, or DISPATCHER_REFUSED.
         """
         return await self._window.seen(self._visit, Wish(attempted, min_revision))
+
+    def glimpse(self) -> Seen | None:
+        """The fleet as memory has it, asking and waiting for nothing; None when nothing may be shown now."""
+        return self._window.glimpse(self._visit)
 
     async def get(
         self, path: str, params: Params, model: type[M], *, attempted: str, min_revision: int | None = None

@@ -57,7 +57,8 @@ class Visit:
         if request_id and request_id not in self.upstream_ids:
             self.upstream_ids.append(request_id)
 
-    def used(self, revision: int, request_id: str = "") -> None:
-        """Note what the call read."""
+    def used(self, revision: int, upstream_ids: tuple[str, ...] = ()) -> None:
+        """Note what the call read, and by which exchanges."""
         self.revision = revision if self.revision is None else min(self.revision, revision)
-        self.asked(request_id)
+        for each in upstream_ids:
+            self.asked(each)

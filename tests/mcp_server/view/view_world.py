@@ -1,4 +1,4 @@
-"""A dispatcher in memory whose every answer and message arrives when the test says so, and a hand-moved clock."""
+"""A dispatcher in memory whose every answer arrives when the test says so, and a hand-moved clock."""
 
 import asyncio
 import itertools
@@ -221,7 +221,7 @@ class FakeDispatcher(httpx.AsyncBaseTransport):
             question.reply.set_exception(error or httpx.ReadError("gone", request=question.request))
 
     def say(self, stream):
-        """What the real one would send now: a status when what the reader sees has changed, else a heartbeat."""
+        """What the real one would send now: a status when anything the reader sees changed."""
         word, revision, now = self.log.word(stream.sight), self.log.revision, self.now()
         if word != stream.said:
             message = StreamMessage(
