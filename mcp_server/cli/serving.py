@@ -149,7 +149,7 @@ def _prepared(transport: str) -> tuple[StatusSettings, OwnToken]:
         settings = StatusSettings()
         return settings, OwnToken(settings)
     except CredentialsPresent as present:
-        _end(str(present))
+        fail(Exit.BAD_USE, f"Could not {present}.")
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_context=False, include_input=False)
         _end(

@@ -7,6 +7,7 @@ from pydantic import Field
 from mcp_server.caller import Caller, Scope
 from mcp_server.settings import StatusSettings
 from mcp_server.stats.summary import WINDOWS, FailingCall, Row
+from mcp_server.tools.frame import frame
 from mcp_server.tools.output import Output, Part
 from mcp_server.tools.tool import Arguments, Ask, Tool
 from mcp_server.tools.words import Brief, Name, Word
@@ -62,7 +63,7 @@ class Storm(Part):
 
 
 class Stats(Output):
-    """This server's own calls; of the fleet nothing is read."""
+    """This server's own calls; of the fleet nothing but what revision memory has."""
 
     shortens: ClassVar[str] = "tools"
 
@@ -99,10 +100,9 @@ async def run(ask: Ask, question: Question) -> Stats:
         tool=question.tool,
     )
     storms = [each for each in found.failing if ask.caller.sight.everything or each.caller == ask.caller.id]
+    seen = ask.glass.glimpse()
     return Stats(
-        as_of=rfc3339(found.until),
-        age_s=0.0,
-        stale=False,
+        **({"stale": False} if seen is None else frame(seen)),
         since=rfc3339(found.since),
         until=rfc3339(found.until),
         total=_figures(found.total),

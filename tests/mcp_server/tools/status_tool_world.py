@@ -26,6 +26,10 @@ from runners.store.engine import InlineStore
 from runners.wire.status import FleetStatus
 
 TOOL = {tool.name: tool for tool in TOOLS}
+SCHEMA = {
+    output: output_schema(output)
+    for output in (*(t.output for t in TOOLS), *(t.tool.output for t in TEMPLATES))
+}
 EVERYTHING = Caller("fgs-1", "agent", "default", frozenset(Scope))
 
 
@@ -38,6 +42,7 @@ class DirectWindow:
         self.age_s = 0.4
         self.stale = False
         self.failing = {}
+        self.glimpsed = None
 
     def floor(self, caller):
         return Floor(0, 0)
@@ -45,6 +50,9 @@ class DirectWindow:
     async def seen(self, visit, wish):
         found = await self.deep(visit, wish, "/v1/status", {}, FleetStatus)
         return Seen(found.answer, found.revision, found.as_of, self.age_s, self.stale)
+
+    def glimpse(self, visit):
+        return self.glimpsed
 
     async def deep(self, visit, wish, path, params, model):
         if path in self.failing:
@@ -133,7 +141,7 @@ class ToolWorld:
         """What an agent gets of a tool, held to its output schema."""
         output = fitted(await self.output(name, **arguments), self.settings.answer_soft_tokens)
         answer = body(output)
-        jsonschema.Draft202012Validator(output_schema(TOOL[name].output)).validate(answer)
+        jsonschema.Draft202012Validator(SCHEMA[TOOL[name].output]).validate(answer)
         assert json.loads(compact(output)) == answer
         return answer
 
@@ -146,7 +154,7 @@ class ToolWorld:
                     self.ask(), template.tool.arguments.model_validate(dict(arguments))
                 )
                 answer = body(output)
-                jsonschema.Draft202012Validator(output_schema(template.tool.output)).validate(answer)
+                jsonschema.Draft202012Validator(SCHEMA[template.tool.output]).validate(answer)
                 return answer
         raise AssertionError(f"no template takes {uri}")
 

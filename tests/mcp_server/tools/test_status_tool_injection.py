@@ -9,12 +9,11 @@ import pytest
 from api_world import NOW
 from pydantic import ValidationError
 from schema_walk import leaves
-from status_tool_world import TOOL, ToolWorld
+from status_tool_world import SCHEMA, TOOL, ToolWorld
 
 from mcp_server.refused import Refused
 from mcp_server.resources import TEMPLATES
 from mcp_server.tools.registry import TOOLS
-from mcp_server.tools.schema import output_schema
 from runners.control.loop import LoopHealth
 from runners.model.reason import Reason, Why
 from runners.model.states import JobState, RunnerState
@@ -119,10 +118,10 @@ async def _everything(tools):
     for name, arguments in WAYS:
         output = await tools.output(name, **arguments)
         answer = output.model_dump(mode="json", by_alias=True, exclude_none=True)
-        found.append((output_schema(TOOL[name].output), answer))
+        found.append((SCHEMA[TOOL[name].output], answer))
     for uri in HANDLES:
         template = next(each for each in TEMPLATES if each.match(uri))
-        found.append((output_schema(template.tool.output), await tools.read(uri)))
+        found.append((SCHEMA[template.tool.output], await tools.read(uri)))
     return found
 
 
