@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +28,28 @@ OURS = ("FLY_", "GITHUB_", "INFISICAL_")
 
 @dataclass(frozen=True)
 class Served:
-    """What is up, and one job that it has finished."""
+    """What is up, one job that it has finished, and the process of the simulated worlds."""
 
     place: Place
     github: str
     job_id: int
     run_id: int
     job_url: str
+    worlds: subprocess.Popen
 
     @property
     def access(self) -> dict[str, str]:
         """The environment of somebody who may ask."""
         return {"FLY_GHA_URL": self.place.url, "FLY_GHA_TOKEN_FILE": str(self.place.token_file)}
 
-    def queue(self, *labels: str) -> dict:
-        """Queue a run of one short job at GitHub."""
-        job = {"name": "build", "labels": list(labels), "steps": [{"name": "build", "seconds": 0.2}]}
+    def queue(self, *labels: str, seconds: float = 0.2, **more: Any) -> dict:
+        """Queue a run of one job at GitHub."""
+        job = {
+            "name": "build",
+            "labels": list(labels),
+            "steps": [{"name": "build", "seconds": seconds}],
+            **more,
+        }
         body = {"repository": "acme/web", "workflow_name": "CI", "head_branch": "main", "event": "push"}
         answer = httpx.post(f"{self.github}/_sim/runs", json={**body, "jobs": [job]}, trust_env=False)
         answer.raise_for_status()
@@ -121,9 +127,15 @@ def stopped(process: subprocess.Popen, number: int = signal.SIGTERM) -> int:
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[Served]:
-    """Start everything, run one job, and end everything."""
+def served(folder: Path, alter: Callable[[str], str] = lambda text: text) -> Iterator[Served]:
+    """Start everything, run one job, and end everything.
+
+    Args:
+        folder: where all files are.
+        alter: changes the text of fleet.toml before anything starts.
+    """
     place = prepare(folder, seed=3, scale=SCALE)
+    place.fleet.write_text(alter(place.fleet.read_text()))
     simulators = [
         sys.executable,
         "-m",
@@ -134,7 +146,8 @@ def served(folder: Path) -> Iterator[Served]:
         str(os.getpid()),
     ]
     with contextlib.ExitStack() as stack:
-        urls = json.loads(until_line(stack.enter_context(running(simulators, {})), "{"))
+        worlds = stack.enter_context(running(simulators, {}))
+        urls = json.loads(until_line(worlds, "{"))
         publish = ("tokens", "publish", "--once", "--config", str(place.fleet))
         done = verb(*publish, env={"FLY_GHA_FLEET__SECRETS_FILE": str(place.publisher_secrets)})
         assert done.returncode == 0, done.stderr
@@ -152,10 +165,10 @@ def served(folder: Path) -> Iterator[Served]:
         ]
         stack.enter_context(running(serve, {}))
         until(lambda: _ready(place.url))
-        first = Served(place, urls["github"], 0, 0, "")
+        first = Served(place, urls["github"], 0, 0, "", worlds)
         queued = first.queue("fly-gha-medium")
         job = until(lambda: _finished(place, queued["job_ids"][0]))
-        yield Served(place, urls["github"], job["id"], job["run_id"], job["html_url"])
+        yield replace(first, job_id=job["id"], run_id=job["run_id"], job_url=job["html_url"])
 
 
 def until(look: Callable[[], Any]) -> Any:
