@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
+from mcp_server.view import refusals
+
 T = TypeVar("T")
 
 
@@ -30,17 +32,17 @@ class Flights(Generic[T]):
                 the next one is waited for, which was then asked after.
 
         Raises:
-            BaseException: whatever ``ask`` raises, to everyone who waits.
+            Refused: SHUTTING_DOWN when ``settle`` ended it, otherwise whatever ``ask`` raises, to all who wait.
         """
         earlier = self._under_way.get(key)
         if earlier is not None:
-            found = await asyncio.shield(earlier)
+            found = await _landing(earlier)
             if enough(found):
                 return found
         flight = self._under_way.get(key)
         if flight is None or flight is earlier:
             flight = self._start(key, ask)
-        return await asyncio.shield(flight)
+        return await _landing(flight)
 
     async def settle(self) -> None:
         """End every question that is under way."""
@@ -63,3 +65,14 @@ class Flights(Generic[T]):
 
         flight.add_done_callback(landed)
         return flight
+
+
+async def _landing(flight: asyncio.Task[T]) -> T:
+    try:
+        return await asyncio.shield(flight)
+    except asyncio.CancelledError:
+        me = asyncio.current_task()
+        if not flight.cancelled() or (me is not None and me.cancelling()):
+            raise
+        # Not the caller was cancelled, but what it waited for: that must not look alike.
+        raise refusals.shutting_down() from None
