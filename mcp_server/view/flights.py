@@ -32,7 +32,7 @@ class Flights(Generic[T]):
                 the next one is waited for, which was then asked after.
 
         Raises:
-            Refused: SHUTTING_DOWN when ``settle`` ended it, otherwise whatever ``ask`` raises, to all who wait.
+            Refused: ``settle`` ended it; or whatever else ``ask`` raises, to all who wait.
         """
         earlier = self._under_way.get(key)
         if earlier is not None:

@@ -141,8 +141,8 @@ def not_reached(attempted: str) -> Refused:
 def shutting_down() -> Refused:
     """The refusal for a question that this server gave up to end in time."""
     return Refused(
-        Rule.SHUTTING_DOWN,
-        cause="this server is being stopped",
+        Rule.DISPATCHER_UNREACHABLE,
+        cause="the question was given up because this server is being stopped",
         attempted="ask the dispatcher",
         next_step="ask again in a moment: it is usually started anew at once",
         retry_after_s=5.0,

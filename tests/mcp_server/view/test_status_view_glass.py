@@ -485,5 +485,5 @@ async def test_closing_ends_every_stream_and_question(open_world):
     call = asyncio.ensure_future(read(world))
     await settle()
     await world.views.close()
-    assert (await refusal(call)).rule is Rule.SHUTTING_DOWN
+    assert (await refusal(call)).rule is Rule.DISPATCHER_UNREACHABLE
     assert not any(stream.open for stream in world.fleet.streams)
