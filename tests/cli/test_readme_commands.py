@@ -1,5 +1,6 @@
 """Every command in README.md and docs/ is run here as it is written; one that is not known here fails."""
 
+import json
 import os
 import re
 import shlex
@@ -8,6 +9,7 @@ import signal
 import stat
 import subprocess
 
+import httpx
 import pytest
 from cli_world import BIN, ROOT, environment, running, stopped, until_line
 
@@ -129,17 +131,82 @@ def run_publish(world, folder):
         assert stopped(process, signal.SIGINT) in (0, 1)
 
 
-def run_token(world, folder):
-    shutil.copy(world.place.fleet, folder / "fleet.toml")
-    assert shell(TOKEN_CREATE, cwd=folder).returncode == 0
-    made = folder / "me.token"
-    assert made.read_text().startswith("fgr_")
-    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+def run_token(command):
+    def run(world, folder):
+        shutil.copy(world.place.fleet, folder / "fleet.toml")
+        assert shell(command, cwd=folder).returncode == 0
+        made = folder / command.rpartition("> ")[2].removesuffix(")")
+        assert made.read_text().startswith("fgr_")
+        assert stat.S_IMODE(made.stat().st_mode) == 0o600
+
+    return run
 
 
-def run_export(_world, folder):
-    (folder / "me.token").write_text("fgr_")
-    assert shell(f'{EXPORT_TOKEN}; test -f "$FLY_GHA_TOKEN_FILE"', cwd=folder).returncode == 0
+def run_export(command):
+    def run(_world, folder):
+        name, _, file = command.removeprefix("export ").partition("=")
+        (folder / file).write_text("fgr_")
+        assert shell(f'{command}; test -f "${name}"', cwd=folder).returncode == 0
+
+    return run
+
+
+def run_operating(command, before="true", after="true"):
+    """With an operator's token, and back to how it was."""
+
+    def run(world, folder):
+        made = shell(f"{OPERATOR_CREATE.replace('operator.token', str(folder / 'operator.token'))}",
+                     cwd=world.place.folder)  # fmt: skip
+        assert made.returncode == 0, made.stderr
+        access = {**world.access, "FLY_GHA_TOKEN_FILE": str(folder / "operator.token")}
+        assert shell(before, access, folder).returncode == 0
+        done = shell(command, access, folder)
+        assert shell(after, access, folder).returncode == 0
+        assert done.returncode == 0, done.stderr
+
+    return run
+
+
+def status_server(world, folder):
+    """The environment of fly-gha-status beside the world's dispatcher."""
+    token = shell("fly-gha token create --local --scope read", cwd=world.place.folder)
+    (folder / "status.token").write_text(token.stdout)
+    return {
+        "FLY_GHA_STATUS_DISPATCHER_URL": world.place.url,
+        "FLY_GHA_STATUS_TOKEN_FILE": str(folder / "status.token"),
+        "FLY_GHA_STATUS_TOKENS_FILE": str(folder / "tokens.json"),
+        "FLY_GHA_STATUS_AUDIT_DIR": str(folder / "audit"),
+        "FLY_GHA_STATUS_PORT": "0",
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def run_status_token(world, folder):
+    made = shell(STATUS_TOKEN, status_server(world, folder), folder)
+    assert made.stdout.startswith("fgs_"), made.stderr
+
+
+def run_status_server(world, folder):
+    with running("exec fly-gha-status", status_server(world, folder), cwd=folder) as process:
+        until_line(process, "status.started")
+        assert stopped(process) == 0
+
+
+def run_audit(command):
+    """After one call, which an agent's initialize is not: a request that was turned away is one, too."""
+
+    def run(world, folder):
+        env = status_server(world, folder)
+        with running("exec fly-gha-status", env, cwd=folder) as process:
+            url = json.loads(until_line(process, "status.started"))["url"]
+            assert httpx.post(url, json={}, trust_env=False).status_code == 401
+            assert stopped(process) == 0
+        done = shell(command, env, folder)
+        # Nothing of that tool is in the log: the answer is no.
+        assert done.returncode == (1 if "--tool" in command else 0), done.stderr
+
+    return run
 
 
 def run_asking(command):
@@ -155,7 +222,20 @@ PATH_LINE = 'export PATH="$PWD/.venv/bin:$PATH"'
 PUBLISH = "FLY_GHA_FLEET__SECRETS_FILE=publisher.secrets fly-gha tokens publish"
 PUBLISH_ONCE = f"{PUBLISH} --once"
 TOKEN_CREATE = "(umask 077; fly-gha token create --local --name me --days 90 > me.token)"
-EXPORT_TOKEN = "export FLY_GHA_TOKEN_FILE=me.token"
+OPERATOR_CREATE = (
+    "(umask 077; fly-gha token create --local --name me --scope read --scope operate "
+    "--days 90 > operator.token)"
+)
+STATUS_CREATE = "(umask 077; fly-gha token create --local --name status --scope read > status.token)"
+STATUS_TOKEN = "fly-gha-status token create --name anna-agent --project acme"
+DRAIN = 'fly-gha drain gha-medium --wait --reason "new image" --yes'
+SCALE = "fly-gha scale gha-small --max 12 --ready 2"
+EXPORTS = (
+    "export FLY_GHA_TOKEN_FILE=me.token",
+    "export FLY_GHA_TOKEN_FILE=operator.token",
+    "export FLY_GHA_STATUS_TOKEN_FILE=status.token",
+)
+AUDITS = tuple(f"fly-gha-status audit {each}" for each in ("tail", "query --tool job_explain", "verify"))
 WHY = "fly-gha why https://github.com/acme/web/actions/runs/1000/job/2000"
 KNOWN = {
     "make setup": run_make_setup,
@@ -171,8 +251,16 @@ KNOWN = {
     PUBLISH: run_publish,
     "fly-gha serve --observe": run_until_up("fly-gha serve --observe", "dispatcher.started"),
     "fly-gha serve": run_until_up("fly-gha serve", "dispatcher.started"),
-    TOKEN_CREATE: run_token,
-    EXPORT_TOKEN: run_export,
+    **{command: run_token(command) for command in (TOKEN_CREATE, OPERATOR_CREATE, STATUS_CREATE)},
+    **{command: run_export(command) for command in EXPORTS},
+    DRAIN: run_operating(DRAIN, after="fly-gha undrain gha-medium"),
+    "fly-gha undrain gha-medium": run_operating(
+        "fly-gha undrain gha-medium", before="fly-gha drain gha-medium --yes"
+    ),
+    SCALE: run_operating(SCALE, after="fly-gha scale gha-small --max default --ready default --yes"),
+    STATUS_TOKEN: run_status_token,
+    "fly-gha-status": run_status_server,
+    **{command: run_audit(command) for command in AUDITS},
     "fly-gha status": run_asking("fly-gha status"),
     WHY: run_asking(WHY),
     "fly-gha events --limit 20": run_asking("fly-gha events --limit 20"),
