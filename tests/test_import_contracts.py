@@ -41,6 +41,8 @@ PLANTS = [
     ("simulator", "runners/control/loop.py", "import simulator.clock"),
     ("simulator", "runners/cli/serve.py", "from simulator import serve"),
     ("status", "mcp_server/__init__.py", "import runners.model.reason"),
+    ("status", "mcp_server/__init__.py", "import githubkit"),
+    ("status", "mcp_server/__init__.py", "import sqlalchemy"),
     ("leaf", "runners/cli/main.py", "import mcp_server"),
     ("alone", "machines/runner/boot.py", "import httpx"),
     ("alone", "simulator/runner/standin/main.py", "import simulator.clock"),
