@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-LIMIT_DEFAULT = 50
+LIMIT_DEFAULT = 20
+"""About as many rows as fit the default soft budget."""
 LIMIT_MAX = 200
 
 PoolName = Annotated[

@@ -75,10 +75,11 @@ class Verdict(Output):
 def describe(settings: StatusSettings) -> str:
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, a go or no-go gate before you push. Should I wait, is now a good "
-        "time to trigger a release, may I dispatch so many more jobs or a big matrix, is there room, "
-        "would they begin immediately? Pass or fail; fails closed when knowledge is older than "
-        f"{settings.stale_after_s:g} s. Details: pool_capacity."
+        "fly-gha GitHub Actions runners: a gate to ask before you push, trigger, release or dispatch. "
+        "Should I wait or go ahead, is now a good time, is there room for so many more jobs or a big "
+        "matrix with these labels, would they begin immediately and when? Pass or fail; it fails closed "
+        f"when the view is older than {settings.stale_after_s:g} s. Not for work already pushed "
+        "(job_explain)."
     )
 
 

@@ -52,9 +52,10 @@ class Events(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, audit log. Who did what and when: which operator drained, "
-        "undrained, paused, resumed, scaled or changed a pool, and what the planner did to a job; search "
-        "events by actor, target, verb, time of day. Failures by cause: incident_list."
+        "fly-gha GitHub Actions runners: the audit log. Who did what and when: which operator drained, "
+        "undrained, paused, resumed or scaled, and by whom and why a setting was changed; what the "
+        "planner did to a job; searched by actor, target, verb and time between two moments. Not for "
+        "grouped failures (incident_list)."
     )
 
 

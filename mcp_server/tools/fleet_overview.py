@@ -71,9 +71,10 @@ class Overview(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, the fleet at a glance. Overall health and status summary of "
-        "everything: can I expect a runner soon, is CI OK or slow today, how busy are all pools, is "
-        "anything broken, paused, blocked or in trouble. Start here. One pool only: pool_capacity."
+        "fly-gha GitHub Actions runners: fleet-wide health at a glance. Is CI healthy or slow today, is "
+        "everything OK, is anything broken, paused, blocked or degraded, how busy are we overall, which "
+        "pools are in trouble, can I expect a runner soon? The status summary to ask first. Not for "
+        "details of one pool (pool_capacity)."
     )
 
 

@@ -65,9 +65,10 @@ class Incidents(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, failure report. What went wrong overnight or this week, grouped "
-        "by cause with counts: crashes, lost Machines, out of memory, launches failing for lack of "
-        "capacity, things that never came online. Who acted: event_search."
+        "fly-gha GitHub Actions runners: what went wrong. Failures and losses last night, today or this "
+        "week, grouped by cause and counted: crashed or lost Machines, out of memory, launches that "
+        "failed for want of capacity, runners that repeatedly never came online, with what to do. Not for "
+        "single log lines (event_search)."
     )
 
 

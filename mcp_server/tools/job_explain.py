@@ -53,9 +53,9 @@ class Explained(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, why one build hangs. Give a job id, job URL or workflow run URL "
-        "and learn the reason it has not started, its place in line, expected start time and certainty, "
-        "duration of each phase. Browsing many: queue_list."
+        "fly-gha GitHub Actions runners: why is my build stuck? For one job id, job URL or workflow run "
+        "URL: the reason it hangs or has not started, its place in line, when it will start and how sure "
+        "that is, how long its phases took. Not for lists (queue_list)."
     )
 
 

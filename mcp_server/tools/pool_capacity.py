@@ -14,7 +14,7 @@ from mcp_server.tools.pools import find_pool
 from mcp_server.tools.tool import Ask, FleetArguments, Tool
 from mcp_server.tools.words import Word
 from mcp_server.view.paths import path_of
-from runners.wire.job import JobPage
+from runners.wire.job import ForecastView, JobPage
 
 NAME = "pool_capacity"
 LOOKED_AT = 100
@@ -43,9 +43,10 @@ class Capacity(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, one named pool in depth: its limits and free slots, how many "
-        "Machines are idle, busy or warm spares against the cap, is it drained, how much of today's "
-        "budget it has left, when capacity frees up. Every pool: fleet_overview."
+        "fly-gha GitHub Actions runners: figures of one named pool. Its cap and how many Machines are in "
+        "use, idle runners, warm spares, free slots, whether it is drained, what limits it, what is left "
+        "of its daily budget, and when its capacity frees up. Not for comparing all pools "
+        "(fleet_overview)."
     )
 
 
@@ -68,19 +69,19 @@ async def run(ask: Ask, question: Question) -> Capacity:
     except Refused as refused:
         # The view alone still answers most of the question, and says what it lacks.
         return Capacity(**frame(seen), pool=detail, forecast_missing=refused.rule.value)
-    starts = [start for job in page.answer.jobs if (start := expected(job.forecast, seen.as_of)) is not None]
+    forecasts = sorted((job.forecast for job in page.answer.jobs if job.forecast is not None), key=_order)
     whole = page.answer.next_cursor is None
     return Capacity(
-        **frame(seen),
+        **frame(seen, page),
         pool=detail,
-        first_start=min(starts, key=_order, default=None),
-        last_start=max(starts, key=_order, default=None) if whole else None,
+        first_start=expected(forecasts[0], seen.as_of) if forecasts else None,
+        last_start=expected(forecasts[-1], seen.as_of) if forecasts and whole else None,
     )
 
 
-def _order(start: Expected) -> str:
+def _order(forecast: ForecastView) -> str:
     """By expected start; one that nobody can tell comes last."""
-    return start.start or "~"
+    return forecast.expected_start or "~"
 
 
 POOL_CAPACITY = Tool(

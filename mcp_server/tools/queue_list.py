@@ -46,9 +46,9 @@ class Queue(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, the waiting list. Shows which queued jobs wait, the oldest "
-        "first, filtered by repository, pool or label: who has waited longest, how many there are, what "
-        "comes next. A single one's reason: job_explain."
+        "fly-gha GitHub Actions runners: the list of queued jobs, oldest first. Who is waiting longest, "
+        "how many wait, what is next in line, for a repository, pool or runs-on label, page by page. Not "
+        "for one known job (job_explain)."
     )
 
 

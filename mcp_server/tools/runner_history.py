@@ -88,9 +88,9 @@ class History(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, the life of a single runner by its name: the Fly Machine it ran "
-        "on, boot and registration phases, did it come online, exit code, how it ended and was retired. "
-        "Causes across the fleet: incident_list."
+        "fly-gha GitHub Actions runners: the life story of a single runner by name. Which Fly Machine, "
+        "app and region it had, how it booted, registered and came online, its exit code, how and why it "
+        "ended, died or was retired. Not for failures of many (incident_list)."
     )
 
 

@@ -85,9 +85,10 @@ class Stats(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, statistics of this MCP server's own tool calls: response latency "
-        "percentiles, validation failures, timeouts, rate-limited calls, a call that keeps failing again "
-        "and again, tokens and bytes, which agent calls most. Fleet health: fleet_overview."
+        "fly-gha GitHub Actions runners: this MCP server's own tool-call statistics. How fast calls are "
+        "answered (latency percentiles), how many failed validation, timed out or were rate limited, "
+        "which call keeps failing again and again, which agent calls most, tokens and bytes returned. Not "
+        "for the fleet (fleet_overview)."
     )
 
 

@@ -70,9 +70,9 @@ class Summary(Output):
 def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it is in this description
     """The description."""
     return (
-        "fly-gha GitHub Actions runners, the bill. How much money CI cost and how many minutes were used, "
-        "today, last week or this month, by repository, workflow, pool or day; the most expensive ones "
-        "and the idle waste. Remaining budget: pool_capacity."
+        "fly-gha GitHub Actions runners: the bill. What CI costs in dollars and minutes, today, last week "
+        "or this month; spending broken down by repository, workflow, pool or day, the most expensive "
+        "first, and how much was idle waste. Not for what remains of a budget (pool_capacity)."
     )
 
 

@@ -8,7 +8,7 @@ One that has not its form is replaced, never passed on.
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from runners.wire.text import Untrusted, shown
 
@@ -16,9 +16,9 @@ UNKNOWN = "unknown"
 BRIEF_MAX = 80
 """Characters of other people's text in a row of a list; a deep read has more."""
 
-_WORD = r"^[a-z0-9_]{1,64}$"
+_WORD = re.compile(r"[a-z0-9_]{1,64}")
 # Pools, apps, regions, images, Machines, runners, credentials, as configuration or dispatcher call them.
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}$"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}")
 _LABEL_MAX = 64
 _CONCLUSIONS = frozenset(
     {
@@ -37,12 +37,12 @@ _CONCLUSIONS = frozenset(
 
 def word(text: str) -> str:
     """``text`` when it is a Reason, a state or a verb; otherwise ``unknown``."""
-    return text if re.fullmatch(_WORD, text) else UNKNOWN
+    return text if _WORD.fullmatch(text) else UNKNOWN
 
 
 def name(text: str) -> str:
     """``text`` when configuration could hold such a name; otherwise ``unknown``."""
-    return text if re.fullmatch(_NAME, text) else UNKNOWN
+    return text if _NAME.fullmatch(text) else UNKNOWN
 
 
 def conclusion(text: str) -> str:
@@ -55,6 +55,9 @@ def _as(check: Any) -> BeforeValidator:
 
 
 def _brief(text: str) -> str:
+    if len(text) <= BRIEF_MAX and text.isascii() and text.isprintable():
+        # Nearly every name is so, and a long list has many of them.
+        return text.strip()
     return shown(text, BRIEF_MAX)
 
 
@@ -70,4 +73,4 @@ Label = Annotated[str, _as(_label)]
 Sentence = Annotated[str, _as(shown)]
 """A sentence that the dispatcher says of a Reason, the same for everybody, without particulars."""
 Quoted = Untrusted
-Brief = Annotated[Untrusted, AfterValidator(_brief), Field(max_length=BRIEF_MAX)]
+Brief = Annotated[str, _as(_brief), Field(max_length=BRIEF_MAX, json_schema_extra={"untrusted": True})]
