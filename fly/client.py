@@ -13,7 +13,17 @@ import httpx
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from fly.errors import FlyBadAnswer, FlyError, FlyInvalid, FlyUnanswered, FlyUnusable
-from fly.models import CreateMachine, Event, Machine, StopMachine
+from fly.models import (
+    App,
+    CreateMachine,
+    CurrentTokens,
+    Event,
+    Machine,
+    Region,
+    Regions,
+    StopMachine,
+    TokenInfo,
+)
 from fly.refusals import classify, read_refusal, readable
 
 DEFAULT_BASE_URL = "https://api.machines.dev"
@@ -29,6 +39,9 @@ _EVENTS_MAX = 50
 _MACHINE: TypeAdapter[Machine] = TypeAdapter(Machine)
 # Go writes an empty list as null.
 _MACHINES: TypeAdapter[tuple[Machine, ...] | None] = TypeAdapter(tuple[Machine, ...] | None)
+_APP: TypeAdapter[App] = TypeAdapter(App)
+_REGIONS: TypeAdapter[Regions] = TypeAdapter(Regions)
+_TOKENS: TypeAdapter[CurrentTokens] = TypeAdapter(CurrentTokens)
 _EVENTS: TypeAdapter[tuple[Event, ...] | None] = TypeAdapter(tuple[Event, ...] | None)
 
 _Answer = TypeVar("_Answer")
@@ -98,6 +111,18 @@ class FlyClient:
         attempted = f"list the events of Machine {machine_id} in app {app}"
         path = f"{_machine(app, machine_id)}/events"
         return await self._read(_EVENTS, "GET", path, attempted, query={"limit": str(limit)}) or ()
+
+    async def show_app(self, app: str) -> App:
+        """Return an app of ours."""
+        return await self._read(_APP, "GET", f"/apps/{_segment(app, 'app')}", f"look at app {app}")
+
+    async def list_regions(self) -> tuple[Region, ...]:
+        """Return all regions there are."""
+        return (await self._read(_REGIONS, "GET", "/platform/regions", "list the regions")).regions
+
+    async def current_tokens(self) -> tuple[TokenInfo, ...]:
+        """Return what Fly says of the token that is used."""
+        return (await self._read(_TOKENS, "GET", "/tokens/current", "ask about the API token")).tokens
 
     async def _read(
         self,

@@ -7,7 +7,7 @@ What we read ignores them: Fly may add fields whenever it likes.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 
 class Sent(BaseModel):
@@ -123,6 +123,61 @@ class Event(Answered):
             return None
 
 
+class ImageRef(Answered):
+    """The image that a Machine runs, as Fly resolved it."""
+
+    digest: str = ""
+
+
+class Organization(Answered):
+    """Whose an app is."""
+
+    slug: str = ""
+
+
+class App(Answered):
+    """An app. ``network`` is the private network that its Machines are in; ``default`` is everybody's."""
+
+    name: str = ""
+    network: str = ""
+    organization: Organization | None = None
+
+
+class Region(Answered):
+    """A place where Machines may be."""
+
+    code: str = ""
+    deprecated: bool = False
+    requires_paid_plan: bool = False
+
+
+class Regions(Answered):
+    """All of them; older answers spelt the key with a capital."""
+
+    regions: tuple[Region, ...] = Field(validation_alias=AliasChoices("regions", "Regions"))
+
+
+class TokenInfo(Answered):
+    """What Fly says of one token: never the token itself.
+
+    Attributes:
+        apps: the apps it is limited to; None or empty for all of the organization.
+        user: set for a person's own token.
+        restricted_to_machine: the one Machine that may use it, or "".
+    """
+
+    org_slug: str = ""
+    apps: tuple[str, ...] | None = None
+    user: str = ""
+    restricted_to_machine: str = ""
+
+
+class CurrentTokens(Answered):
+    """All tokens of the Authorization header."""
+
+    tokens: tuple[TokenInfo, ...] = ()
+
+
 class Machine(Answered):
     """A Machine as Fly describes it.
 
@@ -137,6 +192,7 @@ class Machine(Answered):
     region: str = ""
     created_at: str = ""
     host_status: str | None = None
+    image_ref: ImageRef | None = None
     config: SeenConfig | None = None
     incomplete_config: SeenConfig | None = None
     events: tuple[Event, ...] | None = None

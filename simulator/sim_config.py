@@ -32,6 +32,7 @@ class FlyPart(Part):
         runner_template: folder that each Machine gets a copy of.
         list_lag_s: longest lag of the Machine list, in seconds before scaling.
         capacity: most running Machines per region.
+        networks: private networks by app; one that is not named has its own.
     """
 
     org_slug: str = "acme"
@@ -42,6 +43,7 @@ class FlyPart(Part):
     list_lag_s: float = Field(default=5.0, ge=0)
     machine_limit: int | None = None
     capacity: dict[str, int] = Field(default_factory=dict)
+    networks: dict[str, str] = Field(default_factory=dict)
 
 
 class RepositoryPart(Part):

@@ -30,6 +30,7 @@ def build_fly(config: SimConfig, public_url: str, clock: Clock) -> FastAPI:
         list_lag=part.list_lag_s,
         machine_limit=part.machine_limit,
         capacity=part.capacity,
+        networks=part.networks,
     )
     return fly_face.build_app(model)
 

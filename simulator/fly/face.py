@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from simulator.control_face import control_router
 from simulator.fly import refusals
 from simulator.fly.answers import event_json, machine_json
+from simulator.fly.face_platform import platform_routes
 from simulator.fly.model import FlySim
 from simulator.fly.refusals import FlyRefusal
 
@@ -45,6 +46,7 @@ def build_app(model: FlySim) -> FastAPI:
     app.add_exception_handler(FlyRefusal, _refused)
     for router in (_reading(model), _acting(model)):
         app.include_router(router, prefix=MACHINES, dependencies=[Depends(authorized)])
+    app.include_router(platform_routes(model), prefix="/v1", dependencies=[Depends(authorized)])
     app.include_router(_issuer(model))
     app.include_router(control_router(model.journal, model.faults, model.state))
     app.include_router(_machine_control(model))

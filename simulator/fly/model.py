@@ -71,6 +71,7 @@ class FlySim:
         machine_limit: most live Machines of the organization; None is no limit.
         capacity: most running Machines per region; a region that is not named has room.
         signing_key: signs OIDC tokens; made anew when not given.
+        networks: private networks by app; an app that is not named has one of its own.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class FlySim:
         machine_limit: int | None = None,
         capacity: Mapping[str, int] | None = None,
         signing_key: rsa.RSAPrivateKey | None = None,
+        networks: Mapping[str, str] | None = None,
     ) -> None:
         self.clock = clock
         self.journal = Journal(clock)
@@ -97,6 +99,7 @@ class FlySim:
         self.scale = scale
         self.org_slug = org_slug
         self.apps = tuple(apps)
+        self.networks = dict(networks or {})
         self.body = body
         self.oidc = OidcIssuer(public_url.rstrip("/"), org_slug, self.draws, signing_key)
         self._list_lag = list_lag
@@ -151,6 +154,11 @@ class FlySim:
             and (not wanted or machine.state in wanted)
             and all(machine.metadata.get(key) == value for key, value in (metadata or {}).items())
         ]
+
+    def show_app(self, app: str) -> str:
+        """The network of an app; 404 for one that is not there."""
+        self._admit("show_app", app)
+        return self.networks.get(app, f"{app}-net")
 
     def create(self, app: str, request: Mapping[str, Any]) -> Creation:
         """Create a Machine and, unless `skip_launch`, boot it."""

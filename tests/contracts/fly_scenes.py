@@ -154,6 +154,11 @@ async def reading(world: FlyWorld) -> None:
     assert (await world.provider.find(APP, "m-1")).ended
     assert (await world.client.list_events(APP, machine.id))[0].type == "destroy"
     assert (await world.provider.look(APP, "0123456789abcd")).ended
+    assert (await world.client.show_app(APP)).network == f"{APP}-net"
+    assert "iad" in {region.code for region in await world.client.list_regions()}
+    assert (await world.client.current_tokens())[0].apps == (APP,)
+    with pytest.raises(FlyError):
+        await world.client.show_app("no-such-app")
     with pytest.raises(UpstreamError):
         await world.provider.list("no-such-app")
     with pytest.raises(FlyError):
@@ -232,6 +237,9 @@ async def knocking(world: FlyWorld) -> None:
         wrong.stop_machine(APP, one),
         wrong.destroy_machine(APP, one),
         wrong.list_events(APP, one),
+        wrong.show_app(APP),
+        wrong.list_regions(),
+        wrong.current_tokens(),
     ):
         with pytest.raises(FlyError) as refused:
             await call

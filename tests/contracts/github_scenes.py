@@ -33,7 +33,8 @@ async def play() -> tuple[FastAPI, list[Exchange], list[httpx.Request]]:
     said: list[Exchange] = []
     webhooks: list[httpx.Request] = []
     scenes: tuple[Callable[[GitHubWorld], Any], ...]
-    scenes = (registering, being_refused, reading_the_queue, reading_deliveries, as_the_app, knocking)
+    reading = (reading_the_queue, reading_deliveries, surveying)
+    scenes = (registering, being_refused, *reading, as_the_app, knocking)
     for scene in scenes:
         world = make_world()
         async with world.http:
@@ -182,6 +183,21 @@ async def reading_deliveries(world: GitHubWorld) -> None:
     world.wait(10.0)
     await world.post_webhooks()
     assert (await github.deliveries(0.0)).deliveries[-1].redelivery
+
+
+async def surveying(world: GitHubWorld) -> None:
+    survey, (github, _) = world.survey(), world.app_mode()
+    assert (await survey.app()).permissions["actions"] == "read"
+    assert (await survey.hook_config()).content_type == "json"
+    assert "fleet" in {group.name for group in await survey.groups("acme")}
+    for scope in (ORG, REPO):
+        assert "workflow_job" in (await survey.installation(scope)).events
+        minted = await github.mint_jit(scope, f"v-{scope[:4]}", "fleet", LABELS)
+        world.online(minted.name)
+        world.wait(60.0)
+        assert (await survey.versions_in_use(scope))[minted.name] == await survey.runner_version(scope)
+    with refused(404):
+        await survey.installation("orgs/nobody")
 
 
 async def as_the_app(world: GitHubWorld) -> None:

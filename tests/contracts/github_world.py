@@ -10,7 +10,9 @@ from pydantic import SecretStr
 
 from runners.github.app_auth import AppMinter, AppSigner
 from runners.github.app_tokens import AppTokens
+from runners.github.calls import Calls
 from runners.github.client import GitHub
+from runners.github.survey import Survey
 from simulator.github.courier import Bell, Courier
 from simulator.github.face import build_app
 from simulator.github.jobs import JobOrder, RunOrder, StepOrder, WorkflowJob
@@ -58,6 +60,15 @@ class GitHubWorld:
         tokens = AppTokens(minter, signer, self.clock)
         github = GitHub(self.recorder, tokens, self.clock, api_url=URL, api_version=VERSION)
         return Watched(github), minter
+
+    def survey(self) -> Any:
+        """What doctor reads, as production wires it."""
+        signer = AppSigner(str(APP_ID), private_key, self.clock)
+        _, minter = self.app_mode()
+        tokens = AppTokens(minter, signer, self.clock)
+        return Watched(
+            Survey(Calls(self.recorder, tokens, self.clock, api_url=URL, api_version=VERSION, timeout=10.0))
+        )
 
     async def credentials(self) -> tuple[str, str]:
         """The App's JWT and an installation token with all permissions."""

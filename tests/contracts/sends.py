@@ -12,6 +12,7 @@ from typing import Any
 from fly.client import FlyClient
 from runners.github.app_auth import AppMinter
 from runners.github.client import GitHub
+from runners.github.survey import Survey
 from runners.secrets.infisical import InfisicalSecrets
 
 MACHINES = "/apps/{app_name}/machines"
@@ -33,6 +34,9 @@ SENDS: Mapping[type, Mapping[str, frozenset[str]]] = {
         "start_machine": frozenset({f"POST {MACHINE}/start"}),
         "stop_machine": frozenset({f"POST {MACHINE}/stop"}),
         "destroy_machine": frozenset({f"DELETE {MACHINE}"}),
+        "show_app": frozenset({"GET /apps/{app_name}"}),
+        "list_regions": frozenset({"GET /platform/regions"}),
+        "current_tokens": frozenset({"GET /tokens/current"}),
         "list_events": frozenset({f"GET {MACHINE}/events"}),
     },
     AppMinter: {
@@ -59,6 +63,14 @@ SENDS: Mapping[type, Mapping[str, frozenset[str]]] = {
         "deliveries_readable": frozenset(),
         "deliveries": frozenset({"GET /app/hook/deliveries"}),
         "delivery": frozenset({"GET /app/hook/deliveries/{delivery_id}"}),
+    },
+    Survey: {
+        "app": frozenset({"GET /app"}),
+        "installation": frozenset({"GET /orgs/{org}/installation", f"GET {REPO}/installation"}),
+        "hook_config": frozenset({"GET /app/hook/config"}),
+        "groups": frozenset({"GET /orgs/{org}/actions/runner-groups"}),
+        "runner_version": _both("GET", "/runners/downloads"),
+        "versions_in_use": _both("GET", "/runners"),
     },
     InfisicalSecrets: {
         "read": frozenset({f"GET {SECRETS}", LOGIN}),

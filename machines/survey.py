@@ -1,0 +1,107 @@
+"""Survey: what Fly says of the apps, the regions and the API token, in the fleet's words. It only reads.
+
+For ``fly-gha doctor``: nothing the fleet does rests on it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+from pydantic import SecretStr
+
+from fly.client import DEFAULT_BASE_URL, FlyClient
+from fly.errors import FlyError
+from machines.meanings import as_upstream_error
+from runners.upstream.clock import Clock
+
+SHARED_NETWORK = "default"
+"""The network of every app that was not given one: all of them reach each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppSeen:
+    """One app.
+
+    Attributes:
+        network: the private network it is in, "" when Fly did not say.
+        organization: slug of its owner, "" likewise.
+    """
+
+    network: str
+    organization: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSeen:
+    """What the API token is for.
+
+    Attributes:
+        organization: the slug.
+        apps: the apps it is limited to; empty for all of the organization.
+        personal: it is a person's own, which may do everything that person may.
+        machine_bound: only one Machine may use it.
+    """
+
+    organization: str
+    apps: tuple[str, ...]
+    personal: bool
+    machine_bound: bool
+
+
+class Survey:
+    """Reads what ``doctor`` looks at.
+
+    Args:
+        http: sends, over an UpstreamTransport.
+        clock: what relative waits in Fly's answers count from.
+        token: gives the API token; what it raises passes through.
+        base_url: of the Machines API, without ``/v1``.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        clock: Clock,
+        *,
+        token: Callable[[], SecretStr],
+        base_url: str = DEFAULT_BASE_URL,
+    ) -> None:
+        self._fly = FlyClient(http, token=token, base_url=base_url)
+        self._clock = clock
+
+    async def app(self, app: str) -> AppSeen:
+        """One app. Raises UpstreamError."""
+        with self._in_our_words():
+            seen = await self._fly.show_app(app)
+        return AppSeen(seen.network, "" if seen.organization is None else seen.organization.slug)
+
+    async def images(self, app: str) -> frozenset[str]:
+        """The digests of the images that the app's Machines run, or ran, as far as Fly still lists them."""
+        with self._in_our_words():
+            machines = await self._fly.list_machines(app, include_deleted=True)
+        return frozenset(
+            each.image_ref.digest for each in machines if each.image_ref and each.image_ref.digest
+        )
+
+    async def regions(self) -> frozenset[str]:
+        """The regions that may be used. Raises UpstreamError."""
+        with self._in_our_words():
+            found = await self._fly.list_regions()
+        return frozenset(each.code for each in found if each.code and not each.deprecated)
+
+    async def tokens(self) -> tuple[TokenSeen, ...]:
+        """What the API token is for. Raises UpstreamError."""
+        with self._in_our_words():
+            found = await self._fly.current_tokens()
+        return tuple(
+            TokenSeen(each.org_slug, each.apps or (), bool(each.user), bool(each.restricted_to_machine))
+            for each in found
+        )
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
+            yield
+        except FlyError as error:
+            raise as_upstream_error(error, mutating=False, now=self._clock.now()) from error
