@@ -22,6 +22,8 @@ from runners.api import (
 from runners.api.access import Access
 from runners.api.metric_counters import EventCounts, Phases
 from runners.api.outlook import Outlook
+from runners.api.page import routes as page_routes
+from runners.api.page.desk import Desk
 from runners.api.port import FleetPort
 from runners.api.reading import Reader
 from runners.api.request_id import RequestIds
@@ -45,10 +47,11 @@ def build_api(port: FleetPort, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app.state.outlook = Outlook(port.settings)
     app.state.phases = Phases(port.clock.now())
     app.state.event_counts = EventCounts(port.clock.now())
+    app.state.page = Desk(port)
     problems.install(app)
     own = (webhooks.router, *read.ROUTERS, stream.router, metrics.router, health.router)
     operating = (operate.router, operate_fleet.router, operate_runners.router, operate_sweep.router)
-    for router in (*own, *operating, tokens_admin.router, *routers):
+    for router in (*own, *operating, tokens_admin.router, *page_routes.ROUTERS, *routers):
         app.include_router(router)
     app.add_middleware(problems.Shield)
     # Added later, so further out: the Shield's answers are framed and named like every other.

@@ -55,7 +55,8 @@ class Client:
 
 @asynccontextmanager
 async def streaming(world, token, last_event_id=None, headers=()):
-    headers = [(b"host", b"fleet"), (b"authorization", f"Bearer {token}".encode()), *headers]
+    bearer = [] if token is None else [(b"authorization", f"Bearer {token}".encode())]
+    headers = [(b"host", b"fleet"), *bearer, *headers]
     if last_event_id is not None:
         headers.append((b"last-event-id", str(last_event_id).encode()))
     scope = {

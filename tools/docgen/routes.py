@@ -92,7 +92,8 @@ def _own(app: FastAPI) -> Iterator[APIRoute]:
     for included in app.routes:
         router = getattr(included, "original_router", None)
         for route in [included] if router is None else router.routes:
-            if isinstance(route, APIRoute):
+            # The status page's are for people: docs/page.md tells of them.
+            if isinstance(route, APIRoute) and route.include_in_schema:
                 yield route
 
 

@@ -15,7 +15,7 @@ from fastapi import Depends, Request, Response
 from sqlalchemy import Connection
 
 from runners.api import access
-from runners.api.access import USED_COARSE_S, Viewer
+from runners.api.access import USED_COARSE_S, Scope, Viewer
 from runners.api.narrowing import narrowed
 from runners.api.port import FleetPort
 from runners.api.problems import ApiProblem
@@ -31,7 +31,7 @@ SECURE_COOKIE = f"__Host-{COOKIE}"
 SESSION_S = 12 * 3600.0
 ID_BYTES = 32
 ID_CHARACTERS = 43
-SCOPE = "read"
+SCOPE: Scope = "read"
 
 
 async def visitor(request: Request) -> Viewer | None:

@@ -1,0 +1,94 @@
+"""Desk: what one app's status page keeps: its templates, wrong tries, and the latest drawing for each Sight.
+
+However many browsers look, an update is read and drawn at most every KEPT_S for everybody who may see the
+same: a storm of changes that a hundred open pages ask about costs two drawings a second. An update says of
+which revision it is, so a page that heard of a later one asks again.
+"""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from fastapi import Request
+from sqlalchemy import Connection
+
+from runners.api.access import Viewer
+from runners.api.metric_counters import Phases
+from runners.api.page.overview import Overview, overview
+from runners.api.page.render import Part, Renderer
+from runners.api.page.tries import Tries
+from runners.api.port import FleetPort, PlanView
+from runners.api.reading import Reader, Reading
+from runners.api.sight import Sight
+from runners.registration.bounded import BoundedEvents
+
+PARTS = ("summary", "wrong", "pools", "runners", "queue", "phases", "limits", "events")
+# A thousand runners take some 50 ms to read and draw: a tenth of the time at worst.
+KEPT_S = 0.5
+# Differently limited tokens with a page open at a time; one more draws anew and crowds the oldest out.
+SIGHTS_MAX = 32
+
+
+@dataclass(slots=True)
+class _Drawn:
+    """What was drawn of one Reading and plan for one Sight."""
+
+    reading: Reading
+    latest: PlanView | None
+    seen: Overview
+    parts: tuple[Part, ...] = ()
+
+
+class Desk:
+    """The status page of one app."""
+
+    def __init__(self, port: FleetPort) -> None:
+        self.renderer = Renderer()
+        self.tries = Tries()
+        self.bounded = BoundedEvents()
+        self._port = port
+        self._drawn: dict[Sight, _Drawn] = {}
+
+    async def overview(self, request: Request, viewer: Viewer) -> Overview:
+        """The fleet now, as this viewer may see it.
+
+        Raises:
+            StoreUnavailable: it cannot be read.
+        """
+        return (await self._now(request, viewer, 0.0)).seen
+
+    async def parts(self, request: Request, viewer: Viewer) -> tuple[Overview, tuple[Part, ...]]:
+        """The same, at most KEPT_S old, with its parts drawn."""
+        drawn = await self._now(request, viewer, KEPT_S)
+        if not drawn.parts:
+            drawn.parts = self.renderer.parts(PARTS, drawn.seen.at, shown(drawn.seen, viewer))
+        return drawn.seen, drawn.parts
+
+    async def _now(self, request: Request, viewer: Viewer, kept_s: float) -> _Drawn:
+        kept = self._drawn.get(viewer.sight)
+        if kept is not None and 0 <= self._port.clock.now() - kept.seen.at < kept_s:
+            return kept
+        reader = cast(Reader, request.app.state.reader)
+        phases = cast(Phases, request.app.state.phases)
+        latest = self._port.latest
+
+        def op(conn: Connection) -> _Drawn:
+            reading = reader.within(conn)
+            kept = self._drawn.pop(viewer.sight, None)
+            if kept is None or kept.reading is not reading or kept.latest is not latest:
+                kept = _Drawn(reading, latest, overview(conn, self._port, reading, phases, viewer.sight))
+            while len(self._drawn) >= SIGHTS_MAX:
+                del self._drawn[next(iter(self._drawn))]
+            self._drawn[viewer.sight] = kept
+            return kept
+
+        return await self._port.store.run(op)
+
+
+def shown(seen: Overview, viewer: Viewer) -> dict[str, Any]:
+    """What the overview's templates are given. It says nothing of one viewer: drawings are shared."""
+    return {"seen": seen, "status": seen.status, "limited": not viewer.sight.everything}
+
+
+def desk_of(request: Request) -> Desk:
+    """The app's Desk."""
+    return cast(Desk, request.app.state.page)
