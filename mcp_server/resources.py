@@ -119,9 +119,14 @@ async def read_pool(ask: Ask, question: PoolAsked) -> PoolDeep:
         {"pool": pool.name, "state": "queued", "order": "oldest", "limit": QUEUE_MAX},
         JobPage,
         attempted=attempted,
+        min_revision=seen.revision,
     )
     runners = await ask.glass.get(
-        path_of("runners"), {"pool": pool.name, "limit": RUNNERS_MAX}, RunnerPage, attempted=attempted
+        path_of("runners"),
+        {"pool": pool.name, "limit": RUNNERS_MAX},
+        RunnerPage,
+        attempted=attempted,
+        min_revision=seen.revision,
     )
     return PoolDeep(
         **frame(seen, queue, runners),
@@ -153,7 +158,9 @@ async def read_job(ask: Ask, question: JobAsked) -> JobDeep:
             raise not_found(attempted) from None
         raise
     params: dict[str, str | int] = {"target": f"job/{job_id}", "order": "oldest", "limit": EVENTS_MAX}
-    events = await ask.glass.get(path_of("events"), params, EventPage, attempted=attempted)
+    events = await ask.glass.get(
+        path_of("events"), params, EventPage, attempted=attempted, min_revision=found.revision
+    )
     return JobDeep(
         **frame(found, events),
         job=job_detail(found.answer.job, found.as_of),

@@ -101,7 +101,7 @@ async def run(ask: Ask, question: Question) -> Verdict:
             _params(question),
             CapacityAnswer,
             attempted=attempted,
-            min_revision=question.min_revision,
+            min_revision=seen.revision,
         )
     except Refused as refused:
         return _unsure(question, frame(seen), refused.rule.value)

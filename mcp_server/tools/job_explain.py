@@ -66,7 +66,7 @@ async def run(ask: Ask, question: Question) -> Explained:
     if ref.job_id is None:
         return await _of_run(ask, question, ref, attempted)
     try:
-        found = await _read(ask, question, ref.job_id, attempted)
+        found = await _read(ask, question.min_revision, ref.job_id, attempted)
     except Refused as refused:
         if refused.rule is not Rule.NOT_FOUND:
             raise
@@ -100,7 +100,7 @@ async def _of_run(ask: Ask, question: Question, ref: JobRef, attempted: str) -> 
     if not page.answer.jobs:
         raise not_found(attempted)
     worst_first = sorted(page.answer.jobs, key=_badness)
-    found = await _read(ask, question, worst_first[0].id, attempted)
+    found = await _read(ask, page.revision, worst_first[0].id, attempted)
     rows = tuple(job_row(job, page.as_of, state=True) for job in worst_first)
     return Explained(
         **frame(page, found),
@@ -110,9 +110,9 @@ async def _of_run(ask: Ask, question: Question, ref: JobRef, attempted: str) -> 
     )
 
 
-async def _read(ask: Ask, question: Question, job_id: int, attempted: str) -> Deep[JobAnswer]:
+async def _read(ask: Ask, min_revision: int | None, job_id: int, attempted: str) -> Deep[JobAnswer]:
     return await ask.glass.get(
-        path_of("jobs", job_id), {}, JobAnswer, attempted=attempted, min_revision=question.min_revision
+        path_of("jobs", job_id), {}, JobAnswer, attempted=attempted, min_revision=min_revision
     )
 
 

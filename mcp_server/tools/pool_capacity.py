@@ -65,7 +65,9 @@ async def run(ask: Ask, question: Question) -> Capacity:
         "limit": LOOKED_AT,
     }
     try:
-        page = await ask.glass.get(path_of("jobs"), params, JobPage, attempted=attempted)
+        page = await ask.glass.get(
+            path_of("jobs"), params, JobPage, attempted=attempted, min_revision=seen.revision
+        )
     except Refused as refused:
         # The view alone still answers most of the question, and says what it lacks.
         return Capacity(**frame(seen), pool=detail, forecast_missing=refused.rule.value)

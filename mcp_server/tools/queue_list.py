@@ -56,16 +56,16 @@ async def run(ask: Ask, question: Question) -> Queue:
     """One page of the dispatcher's queue."""
     attempted = f"call {NAME}"
     params: dict[str, str | int] = {"state": "queued", "order": "oldest", "limit": question.limit}
+    least = question.min_revision
     if question.pool is not None:
         seen = await ask.glass.status(min_revision=question.min_revision, attempted=attempted)
         params["pool"] = find_pool(seen.status, question.pool, attempted).name
+        least = seen.revision
     for key in ("repository", "label", "cursor"):
         value = getattr(question, key)
         if value is not None:
             params[key] = value
-    page = await ask.glass.get(
-        path_of("jobs"), params, JobPage, attempted=attempted, min_revision=question.min_revision
-    )
+    page = await ask.glass.get(path_of("jobs"), params, JobPage, attempted=attempted, min_revision=least)
     return Queue(
         **frame(page),
         total=page.answer.total,

@@ -13,13 +13,14 @@ from mcp_server.tools.frame import frame, seconds_between
 from mcp_server.tools.job_parts import Phase, phases
 from mcp_server.tools.output import Output, Part
 from mcp_server.tools.tool import Ask, FleetArguments, Tool
-from mcp_server.tools.words import Name, Word
+from mcp_server.tools.words import Name, Quoted, Word
 from mcp_server.view.paths import path_of
 from runners.wire.runner import BootView, MachineView, RunnerHistory
 from runners.wire.times import Time
 
 NAME = "runner_history"
 PREFIX = "fleet://runners/"
+LINES_SHOWN = 10
 
 
 class Question(FleetArguments):
@@ -77,6 +78,9 @@ class History(Output):
     phases: tuple[Phase, ...]
     machine: MachinePart | None = Field(None, description="Absent: forgotten.")
     boot: BootPart | None = None
+    last_lines: tuple[Quoted, ...] | None = Field(
+        None, description="What its Machine said last before a bad end."
+    )
     events: tuple[EventRow, ...] = Field(description="Its own and its Machine's, newest first.")
     events_total: int = Field(description="More than are shown: event_search with target has the rest.")
 
@@ -127,6 +131,7 @@ async def run(ask: Ask, question: Question) -> History:
         phases=phases(answer.phases),
         machine=None if answer.machine is None else _machine(answer.machine),
         boot=None if answer.boot is None else _boot(answer.boot),
+        last_lines=answer.last_lines[-LINES_SHOWN:] or None,
         events=tuple(event_row(each) for each in reversed(answer.events)),
         events_total=len(answer.events),
     )

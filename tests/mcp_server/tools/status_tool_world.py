@@ -42,6 +42,7 @@ class DirectWindow:
         self.age_s = 0.4
         self.stale = False
         self.failing = {}
+        self.wished = []
         self.glimpsed = None
 
     def floor(self, caller):
@@ -55,6 +56,7 @@ class DirectWindow:
         return self.glimpsed
 
     async def deep(self, visit, wish, path, params, model):
+        self.wished.append((path, wish.min_revision))
         if path in self.failing:
             raise self.failing[path]
         got = await self.dispatcher.get(
