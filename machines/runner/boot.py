@@ -57,6 +57,9 @@ KEPT = (
 )
 PRIVATE_NAME = "TOKEN|SECRET|PASSWORD|CREDENTIAL|KEY|_PAT$"
 # What looks like a credential of GitHub, Fly or an OIDC issuer, or is long enough to be a key.
+LAST_LINES = 40  # so many lines are kept for a bad end, each cut to LAST_LINE characters
+LAST_LINE = 300
+LAST_BYTES = 7000  # the dispatcher takes no larger hook than 8 KiB
 MASKED = (
     r"eyJ[\w-]{8,}(\.[\w-]*){0,2}|gh[a-z]_\w{16,}|github_pat_\w{16,}|fm[12][ar]?_\S{8,}|(?i:bearer|flyv1)\s+\S+"
     r"|\bA[A-Z0-9]{24,}\b|[A-Za-z0-9+/_-]{72,}={0,2}"
@@ -433,15 +436,22 @@ class Say:
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
         self.secrets: tuple[str, ...] = ()
+        self.last: list[str] = []
 
     def __call__(self, step: str, detail: str = "") -> None:
         """Print one step."""
-        line = {"at": round(self._wall(), 3), "step": step, "detail": mask(detail, self.secrets)}
-        write_line(2, json.dumps(line))
+        masked = mask(detail, self.secrets)
+        self._keep(f"{step}: {masked}")
+        write_line(2, json.dumps({"at": round(self._wall(), 3), "step": step, "detail": masked}))
 
     def quote(self, line: str) -> None:
         """Pass on a line of the runner's on stdout."""
-        write_line(1, mask(line, self.secrets))
+        masked = mask(line, self.secrets)
+        self._keep(masked)
+        write_line(1, masked)
+
+    def _keep(self, masked: str) -> None:
+        self.last = [*self.last[1 - LAST_LINES :], masked[:LAST_LINE]]
 
 
 def write_line(descriptor: int, text: str) -> None:
@@ -460,6 +470,7 @@ class Agent:
         self._say, self._born = Say(world.wall), world.ticks()
         self._claiming, self._told_to_end, self._seen_online = False, False, False
         self._hooks: Hooks | None = None
+        self._hook_token = ""
 
     def run(self) -> int:
         """The exit code; whatever happens, it returns."""
@@ -487,7 +498,18 @@ class Agent:
             with suppress(OSError):
                 self._hooks.close()
         self._say("exit", f"{end.code} {EXITS[end.code]}: {end.detail}")
+        if self._hook_token and end.code != DONE:
+            self._leave_last_lines()
         return end.code
+
+    def _leave_last_lines(self) -> None:
+        """The disk ends with the Machine, so what led to a bad end goes to the dispatcher, once."""
+        lines = self._say.last
+        while len(json.dumps(lines)) > LAST_BYTES:
+            lines = lines[1:]
+        with suppress(Exception):
+            dispatcher = Dispatcher(self._settings.url, self._world.wall)
+            dispatcher.post("/v1/hooks/ended", self._hook_token, {"lines": lines}, self._pace.small_call)
 
     # -- signals and time
 
@@ -544,6 +566,7 @@ class Agent:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._claiming = False
         self._say.secrets = tuple(text for text in (claim.jit, claim.token, claim.hook_token) if text)
+        self._hook_token = claim.hook_token
         self._online_by = self._world.ticks() + claim.online_deadline
         self._say("claimed", f"{claim.runner} by {'jit' if claim.jit else 'token'}")
         path, told = "/v1/claim/ack", {"nonce": body["nonce"]}

@@ -1,4 +1,4 @@
-"""``POST /v1/hooks/{online|started|completed}``: what the listener saw, told by the Machine's boot agent.
+"""``POST /v1/hooks/{online|started|completed|ended}``: what the listener saw, told by the boot agent.
 
 The hook token is valid for one Runner only. Job code runs beside the agent and can forge a hook, so a hook
 may veto a kill (it sets busy) but never changes a Job or demand: only GitHub does that.
@@ -17,20 +17,23 @@ from runners.model.nouns import Runner
 from runners.model.reason import Reason
 from runners.model.states import RunnerState
 from runners.registration.registration import token_hash
-from runners.store import events, runners
+from runners.store import events, last_lines, runners
 from runners.store.connections import take_writer_lock
 from runners.store.engine import Store
 from runners.upstream.clock import Clock
+from runners.wire.text import shown
 
 ACTOR = "hook"
 # The agent sends four fields, each bounded below; a longer body is not its own.
 BODY_MAX = 8192
 RUN_ID_MAX = 2**63 - 1
-Hook = Literal["online", "started", "completed"]
+LINES_MAX = 40
+LINE_MAX = 300
+Hook = Literal["online", "started", "completed", "ended"]
 
 
 class HookBody(BaseModel):
-    """What the started hook knows of its job; shown nowhere but in the event, and bounded."""
+    """What the started hook knows of its job, and what was said before a bad end; all of it bounded."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -38,6 +41,7 @@ class HookBody(BaseModel):
     job: str = Field("", max_length=500)
     repository: str = Field("", max_length=200)
     workflow: str = Field("", max_length=500)
+    lines: tuple[Annotated[str, Field(max_length=LINE_MAX)], ...] = Field((), max_length=LINES_MAX)
 
 
 def hooks_router(store: Store, clock: Clock, wake_planner: Callable[[], None]) -> APIRouter:
@@ -104,6 +108,8 @@ def _take(conn: Connection, runner: Runner, hook: Hook, body: HookBody, now: flo
             online_at=now,
         )
         return
+    if hook == "ended":
+        last_lines.keep(conn, runner.name, [shown(line) for line in body.lines], at=now)
     if hook == "started" and runner.finished_at is None:
         runners.move(
             conn,

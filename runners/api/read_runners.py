@@ -22,7 +22,7 @@ from runners.api.runner_views import boot_view, event_view, machine_view, runner
 from runners.api.sight import Look
 from runners.model.nouns import Event, Runner
 from runners.model.states import RunnerState
-from runners.store import events, jobs, machines, runners
+from runners.store import events, jobs, last_lines, machines, runners
 from runners.wire.runner import RunnerHistory, RunnerPage
 from runners.wire.times import rfc3339
 
@@ -104,6 +104,7 @@ async def runner_history(fleet: Fleet, viewer: MayRead, name: ShortText) -> Runn
             boot=None if boot is None else boot_view(boot),
             exit_reason=None if boot is None else boot.exit_reason,
             events=tuple(event_view(each) for each in _events_of(conn, runner)),
+            last_lines=last_lines.of(conn, runner.name),
         )
 
     answer = await fleet.store.run(op)

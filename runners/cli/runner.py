@@ -44,6 +44,10 @@ def _show(console: Console, found: dict[str, Any]) -> None:
         console.print(f"  Machine {machine['fly_id'] or machine['name']} · {place}", markup=False)
     console.print(phase_table(found["phases"]))
     _end(console, found)
+    if found["last_lines"]:
+        console.print("  the last lines of its log", markup=False)
+        for line in found["last_lines"]:
+            console.print(f"    {line}", markup=False)
     events = found["events"]
     earlier = len(events) - EVENTS_SHOWN
     console.print("  events" + (f" (the latest {EVENTS_SHOWN})" if earlier > 0 else ""), markup=False)

@@ -4,14 +4,14 @@ One call removes a bounded number per table, so that webhooks and claims never w
 retention loop calls until a call removed nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, or_, select
 
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.store import events as event_log
 from runners.store import kept_answers, page_sessions
-from runners.store.tables import deliveries, events, jobs, machines, runners, seen_tokens
+from runners.store.tables import deliveries, events, jobs, last_lines, machines, runners, seen_tokens
 
 # Deleting this many rows takes a few milliseconds on either database.
 BATCH = 500
@@ -29,14 +29,12 @@ class Purged:
     seen_tokens: int = 0
     kept_answers: int = 0
     page_sessions: int = 0
+    last_lines: int = 0
 
     @property
     def total(self) -> int:
         """All of them together; 0 says that nothing old is left."""
-        rows = self.jobs + self.runners + self.machines
-        return (
-            rows + self.events + self.deliveries + self.seen_tokens + self.kept_answers + self.page_sessions
-        )
+        return sum(getattr(self, field.name) for field in fields(self))
 
 
 def purge(
@@ -73,6 +71,7 @@ def purge(
         # The newest event stays: it is the fleet's revision.
         events=remove(events, events.c.at < before, events.c.seq < event_log.revision(conn)),
         deliveries=remove(deliveries, deliveries.c.at < before),
+        last_lines=remove(last_lines, last_lines.c.at < before),
         seen_tokens=remove(seen_tokens, seen_tokens.c.expires_at < forget),
         kept_answers=0 if now is None else kept_answers.purge(conn, now, limit),
         page_sessions=0 if now is None else page_sessions.purge(conn, now, limit),

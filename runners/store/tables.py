@@ -277,6 +277,16 @@ page_sessions = Table(
     Index("page_sessions_ends_at", "ends_at"),
 )
 
+# What a runner's Machine said last before a bad end: its disk is gone.
+last_lines = Table(
+    "last_lines",
+    metadata,
+    Column("runner_name", Text, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("lines", Text, nullable=False),
+    Index("last_lines_at", "at"),
+)
+
 lease = Table(
     "lease",
     metadata,

@@ -3,6 +3,7 @@
 from runners.wire.answer import Answer
 from runners.wire.event import EventView
 from runners.wire.job import PhaseView
+from runners.wire.text import Untrusted
 from runners.wire.times import Time
 
 
@@ -76,6 +77,7 @@ class RunnerHistory(Answer):
         boot: the start of the Machine it is bound to.
         exit_reason: how its Machine's main process ended, or null while it lives.
         events: its own and its Machine's, oldest first.
+        last_lines: what its Machine said last before a bad end, oldest first; its disk is gone.
     """
 
     revision: int
@@ -86,6 +88,7 @@ class RunnerHistory(Answer):
     boot: BootView | None
     exit_reason: str | None
     events: tuple[EventView, ...]
+    last_lines: tuple[Untrusted, ...] = ()
 
 
 class RunnerPage(Answer):

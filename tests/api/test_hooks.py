@@ -6,6 +6,7 @@ import pytest
 
 from runners.model.reason import Reason
 from runners.model.states import JobState, RunnerState
+from runners.store import last_lines
 from runners.wire.problem import Problem
 from tests.fleet_world import open_world
 
@@ -167,6 +168,21 @@ async def test_the_names_that_a_job_chose_stay_out_of_the_events(world, agent):
     assert "set-output" not in text
     assert "[31m" not in text
     assert "run 7" in text
+
+
+async def test_what_a_machine_said_last_is_kept_with_its_runner_cleaned_and_once(world, agent):
+    said = ["the listener ended badly", "\x1b[31mred\u202e", "x" * 300]
+    assert (await agent.hook("ended", lines=said)).status_code == 204
+    await agent.hook("ended", lines=["forged later"])
+    kept = await world.fleet.store.run(lambda conn: last_lines.of(conn, agent.runner))
+    assert kept[:2] == ("the listener ended badly", "[31mred")
+    assert len(kept[2]) == 256
+    assert "forged" not in repr(await world.events(target=f"runner/{agent.runner}"))
+
+
+async def test_more_last_lines_than_an_agent_sends_are_refused(world, agent):
+    for lines in (["x"] * 41, ["x" * 301], "text", [1]):
+        assert (await agent.hook("ended", lines=lines)).status_code == 400
 
 
 async def test_a_hook_wakes_the_planner(world, agent):

@@ -1,5 +1,6 @@
 """The boot agent and the runner it starts: every way a listener can end, and being told to end."""
 
+import json
 import os
 import pwd
 import signal
@@ -65,6 +66,31 @@ def test_a_configuration_that_fails_ends_the_machine_with_its_last_words(world):
     assert ended.code == 25
     assert "Http response code: NotFound" in ended.out
     assert "the group does not exist" in ended.out
+
+
+def test_after_a_bad_end_the_last_lines_go_to_the_dispatcher_masked_and_bounded(world):
+    world.dispatch((200, JIT_CLAIM))
+    world.listener(
+        f"online()\nfor n in range(400): say(f'line {{n}} ' + 'y' * 200)\nsay({JIT!r})\nsys.exit(1)\n"
+    )
+    (world.runner_dir / "_diag").mkdir()
+    (world.runner_dir / "_diag" / "Runner_1.log").write_text("why it ended\n")
+
+    assert world.run().code == 28
+
+    [told] = world.dispatcher.of("/v1/hooks/ended")
+    lines = told.body["lines"]
+    assert "why it ended" in lines
+    assert lines[-1].startswith("exit: 28 exit_runner_failed")
+    assert JIT not in "".join(lines)
+    assert 2 < len(lines) <= 40
+    assert len(json.dumps(told.body)) < 8192
+
+
+def test_a_good_end_leaves_no_last_lines(world):
+    world.dispatch((200, JIT_CLAIM))
+    assert world.run().code == 0
+    assert "/v1/hooks/ended" not in world.dispatcher.paths()
 
 
 @pytest.mark.parametrize("script", ["missing", "unexecutable"])
