@@ -14,10 +14,13 @@ from machines.classes import MachineClass, load_classes
 from machines.prices import dearest_usd_per_hour, usd_per_hour, usd_per_hour_stopped
 from machines.provider import Provider
 from machines.provider import upstream_key as fly_key
+from machines.survey import Survey as FlySurvey
 from runners.github.app_auth import AppMinter, AppSigner
 from runners.github.app_tokens import AppTokens
+from runners.github.calls import Calls
 from runners.github.client import GitHub
 from runners.github.scope import upstream_key as github_key
+from runners.github.survey import Survey as GitHubSurvey
 from runners.github.tokens import TokenSource
 from runners.model.settings import Settings
 from runners.secrets.github_tokens import PublishedTokens
@@ -56,6 +59,8 @@ class Connections:
         keys: where the App key is: the Vault, or for the publisher its own local credentials.
         minter: mints installation tokens as the App.
         classes: the machine classes, by name, read once.
+        fly_survey: reads what Fly says of apps, regions and tokens.
+        github_survey: reads what GitHub says of the App, its webhook and the runner groups.
         calls: counts every call of theirs.
     """
 
@@ -70,6 +75,8 @@ class Connections:
     minter: AppMinter
     classes: Mapping[str, MachineClass]
     transports: tuple[UpstreamTransport, ...]
+    fly_survey: FlySurvey
+    github_survey: GitHubSurvey
     calls: CallTally
 
     def price(self, machine_class: str, region: str) -> float:
@@ -184,8 +191,9 @@ def connect(
     vault = Vault(source, clock, timing.credentials_period)
     keys = Vault(local, clock, timing.credentials_period) if as_app else vault
     classes = load_classes()
+    fly_http = httpx.AsyncClient(transport=fly, timeout=None, trust_env=False)  # noqa: S113 - the transport's deadline
     provider = Provider(
-        httpx.AsyncClient(transport=fly, timeout=None, trust_env=False),  # noqa: S113 - the transport's deadline
+        fly_http,
         clock,
         classes,
         token=lambda: vault.require("FLY_API_TOKEN"),
@@ -213,6 +221,22 @@ def connect(
         minter=minter,
         classes=classes,
         transports=(fly, github, infisical),
+        fly_survey=FlySurvey(
+            fly_http,
+            clock,
+            token=lambda: vault.require("FLY_API_TOKEN"),
+            base_url=settings.fly.api_hostname,
+        ),
+        github_survey=GitHubSurvey(
+            Calls(
+                github,
+                tokens,
+                clock,
+                api_url=api_url,
+                api_version=api_version,
+                timeout=timing.upstream_deadline,
+            )
+        ),
         calls=calls,
     )
 

@@ -29,6 +29,7 @@ from runners.api.reading import Reader
 from runners.api.request_id import RequestIds
 
 NOW_HEADER = "x-fly-gha-now"
+INSTANCE_BYTES = 8
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -43,6 +44,8 @@ def build_api(port: FleetPort, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app = FastAPI(title="fly-gha", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.port = port
     app.state.access = Access(port.store, port.clock)
+    # Tells two dispatchers of one fleet apart, for who wonders which one an address leads to.
+    app.state.instance = port.entropy(INSTANCE_BYTES).hex()
     app.state.reader = Reader(port.store, port.clock)
     app.state.outlook = Outlook(port.settings)
     app.state.phases = Phases(port.clock.now())

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from runners.api.access import Fleet
@@ -28,11 +28,18 @@ async def healthz(fleet: Fleet) -> Health:
 
 
 @router.get("/readyz")
-async def readyz(fleet: Fleet) -> Response:
+async def readyz(fleet: Fleet, request: Request) -> Response:
     """200 when the dispatcher can do its work, else 503 with the list of what it lacks."""
     checks = (await _store(fleet), _credentials(fleet), _planner(fleet.loops(), fleet.clock.now()))
     failed = tuple(check.name for check in checks if not check.ok)
-    answer = Readiness(ready=not failed, as_of=rfc3339(fleet.clock.now()), not_ready=failed, checks=checks)
+    answer = Readiness(
+        ready=not failed,
+        fleet=fleet.settings.fleet.name,
+        instance=request.app.state.instance,
+        as_of=rfc3339(fleet.clock.now()),
+        not_ready=failed,
+        checks=checks,
+    )
     return JSONResponse(answer.model_dump(), 503 if failed else 200)
 
 

@@ -25,6 +25,7 @@ VERBS = {
     "resume": "runners.cli.resume:resume",
     "retire": "runners.cli.retire:retire",
     "sweep": "runners.cli.sweep:sweep",
+    "doctor": "runners.cli.doctor.command:doctor",
     "token": "runners.cli.token:app",
     "tokens": "runners.cli.tokens:app",
 }

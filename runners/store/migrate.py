@@ -49,6 +49,16 @@ def upgrade(conn: Connection) -> tuple[str, ...]:
     return tuple(applied)
 
 
+def missing(conn: Connection) -> tuple[str, ...]:
+    """The revisions that ``upgrade`` would apply, oldest first; nothing is changed.
+
+    Raises:
+        StoreNewer: as ``upgrade`` does.
+    """
+    heads = MigrationContext.configure(conn).get_current_heads()
+    return tuple(_missing(ScriptDirectory(str(REVISIONS)), heads))
+
+
 def newest() -> str:
     """The revision this program's tables belong to."""
     head = ScriptDirectory(str(REVISIONS)).get_current_head()

@@ -23,10 +23,14 @@ class Readiness(Answer):
     """Whether the dispatcher can do its work.
 
     Attributes:
+        fleet: its name.
+        instance: random, anew with each start: tells which process an address leads to.
         not_ready: names of the checks that failed; empty when ready.
     """
 
     ready: bool
+    fleet: str = ""
+    instance: str = ""
     as_of: Time
     not_ready: tuple[str, ...]
     checks: tuple[Check, ...]

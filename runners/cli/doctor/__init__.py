@@ -1,0 +1,1 @@
+"""``fly-gha doctor``: facts are gathered once, and judged by pure checks."""
