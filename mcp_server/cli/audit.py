@@ -36,7 +36,14 @@ _UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 DirectoryOption = Annotated[
-    Path, typer.Option("--dir", envvar=f"{PREFIX}AUDIT_DIR", help="The directory of the log.")
+    Path,
+    typer.Option(
+        "--dir",
+        envvar=f"{PREFIX}AUDIT_DIR",
+        # As the server reads it: no shell has seen the default's ~.
+        callback=Path.expanduser,
+        help="The directory of the log.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 T = TypeVar("T")

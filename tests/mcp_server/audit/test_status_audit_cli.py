@@ -11,6 +11,7 @@ from audit_world import an_entry, audit_files, opened, records
 from typer.testing import CliRunner
 
 from mcp_server.cli.audit import app
+from mcp_server.settings import StatusSettings
 
 NO, BAD_USE, UNREACHABLE = 1, 2, 3
 
@@ -37,6 +38,15 @@ def test_tail_prints_the_last_records_in_their_order(log):
     assert len(lines) == 2
     assert lines[0].startswith("2027-01-15T08:00:04.000Z #6  abcd2345 (agent)  tools/call queue_list  {")
     assert "rate_limited [caller_rate]  x7" in lines[1]
+
+
+@pytest.mark.parametrize("verb", ["tail", "query", "verify"])
+def test_without_a_directory_the_log_is_read_where_the_server_keeps_it(log, tmp_path, verb):
+    kept = tmp_path / StatusSettings.model_fields["audit_dir"].default.relative_to("~")
+    kept.parent.mkdir(parents=True)
+    log.rename(kept)
+    done = ask(verb, env={"HOME": str(tmp_path), "FLY_GHA_STATUS_AUDIT_DIR": None})
+    assert done.exit_code == 0, done.stderr
 
 
 def test_tail_as_json_is_one_record_a_line_as_the_log_has_it(log):
