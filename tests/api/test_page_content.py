@@ -256,10 +256,14 @@ async def test_pages_that_ask_at_once_share_one_drawing_that_is_never_old(world,
     monkeypatch.setattr(world.app.state.page.renderer, "parts", lambda *args: drawn.append(1) or parts(*args))
     first = (await client.get("/live")).json()
     await world.add_job(1)
-    assert (await other.get("/live")).json()["revision"] == first["revision"]
+    second = (await other.get("/live")).json()
+    assert (first["fresh"], second["fresh"]) == (True, False)
+    assert second["revision"] == first["revision"]
     assert len(drawn) == 1
     world.clock.at += desk.KEPT_S
-    assert (await other.get("/live")).json()["revision"] > first["revision"]
+    third = (await other.get("/live")).json()
+    assert third["fresh"]
+    assert third["revision"] > first["revision"]
     assert len(drawn) == 2
 
 

@@ -1,8 +1,8 @@
 """Desk: what one app's status page keeps: its templates, wrong tries, and the latest drawing for each Sight.
 
 However many browsers look, an update is read and drawn at most every KEPT_S for everybody who may see the
-same: a storm of changes that a hundred open pages ask about costs two drawings a second. An update says of
-which revision it is, so a page that heard of a later one asks again.
+same: a storm of changes that a hundred open pages ask about costs two drawings a second. An update that
+is somebody else's says so, and the page asks again a moment later.
 """
 
 from dataclasses import dataclass
@@ -38,6 +38,19 @@ class _Drawn:
     parts: tuple[Part, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What brings a page up to date.
+
+    Attributes:
+        fresh: it was made for whoever asked; otherwise something may have changed since.
+    """
+
+    seen: Overview
+    parts: tuple[Part, ...]
+    fresh: bool
+
+
 class Desk:
     """The status page of one app."""
 
@@ -54,19 +67,18 @@ class Desk:
         Raises:
             StoreUnavailable: it cannot be read.
         """
-        return (await self._now(request, viewer, 0.0)).seen
+        return (await self._now(request, viewer)).seen
 
-    async def parts(self, request: Request, viewer: Viewer) -> tuple[Overview, tuple[Part, ...]]:
+    async def parts(self, request: Request, viewer: Viewer) -> Update:
         """The same, at most KEPT_S old, with its parts drawn."""
-        drawn = await self._now(request, viewer, KEPT_S)
+        kept = self._drawn.get(viewer.sight)
+        fresh = kept is None or not 0 <= self._port.clock.now() - kept.seen.at < KEPT_S
+        drawn = await self._now(request, viewer) if kept is None or fresh else kept
         if not drawn.parts:
             drawn.parts = self.renderer.parts(PARTS, drawn.seen.at, shown(drawn.seen, viewer))
-        return drawn.seen, drawn.parts
+        return Update(drawn.seen, drawn.parts, fresh)
 
-    async def _now(self, request: Request, viewer: Viewer, kept_s: float) -> _Drawn:
-        kept = self._drawn.get(viewer.sight)
-        if kept is not None and 0 <= self._port.clock.now() - kept.seen.at < kept_s:
-            return kept
+    async def _now(self, request: Request, viewer: Viewer) -> _Drawn:
         reader = cast(Reader, request.app.state.reader)
         phases = cast(Phases, request.app.state.phases)
         latest = self._port.latest

