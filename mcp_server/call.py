@@ -11,7 +11,7 @@ from mcp_server.refused import Refused
 
 
 class Operation(StrEnum):
-    """The protocol's methods that pass the checkpoint, spelled as MCP spells them, and one of HTTP."""
+    """The protocol's methods that pass the checkpoint, spelled as MCP spells them, and all else."""
 
     CALL_TOOL = "tools/call"
     READ_RESOURCE = "resources/read"
@@ -20,6 +20,8 @@ class Operation(StrEnum):
     LIST_TEMPLATES = "resources/templates/list"
     REQUEST = "http/request"
     """A request over HTTP as such, before anybody has read its method."""
+    MESSAGE = "mcp/message"
+    """A message whose method is none of these; its target is the method."""
 
 
 @dataclass(frozen=True, slots=True)

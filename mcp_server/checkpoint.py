@@ -6,15 +6,15 @@ goes back before its record is durable. A caller who hangs up does not stop it: 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
-from pydantic import ValidationError
 
-from mcp_server.audit.masking import masked, masked_text
+from mcp_server.audit.masking import masked
 from mcp_server.audit.record import Entry
+from mcp_server.audit.trouble import unavailable
 from mcp_server.call import Answer, Call
 from mcp_server.caller import Caller, Identity
 from mcp_server.catalog import Catalog, Question
@@ -24,15 +24,21 @@ from mcp_server.rule import Rule
 from mcp_server.said import answered, refusal
 from mcp_server.settings import StatusSettings
 from mcp_server.stats.summary import StatsSource
-from mcp_server.tools.output import Output, estimated_tokens, fitted
+from mcp_server.tools.output import Output, fitted
 from mcp_server.tools.tool import Arguments, Ask
+from mcp_server.trail import Trail
 from mcp_server.turnstile import Turnstile
+from mcp_server.validation import validated
 from mcp_server.view.glass import Glass
 from runners.upstream.clock import Clock
 
 log = structlog.get_logger()
 
-_VERSION_MAX = 32
+# An agent's client sends requests that are no calls, too: a handshake, a notification, a probe. All of a
+# caller's requests together are held to so many times what its calls are held to.
+REQUESTS_PER_CALL = 5
+# Seconds for the record of a call that used up its own time: a disk that takes longer has as good as failed.
+RECORD_S = 5.0
 
 
 class Audit(Protocol):
@@ -63,19 +69,6 @@ class Desk:
     audit: Audit
 
 
-@dataclass
-class _Trail:
-    """What is known of a call so far, for its record."""
-
-    began: float
-    caller: Caller | None = None
-    glass: Glass | None = None
-    bounded: bool = False
-    stale: bool = False
-    revision: int | None = None
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-
 class Checkpoint:
     """Answers calls.
 
@@ -90,22 +83,38 @@ class Checkpoint:
         self._desk = desk
         self._clock = clock
         self._turnstile = Turnstile(desk.audit.append, clock)
+        self._requests = Rates(
+            settings.calls_per_minute * REQUESTS_PER_CALL,
+            settings.burst * REQUESTS_PER_CALL,
+            settings.project_calls_per_minute * REQUESTS_PER_CALL,
+        )
         self._under_way: set[asyncio.Task[Answer]] = set()
 
     async def answer(self, call: Call) -> Answer:
         """The answer to a call, or its refusal; either way there is a record of it. Never raises Refused."""
-        return await self._whole(self._answer(call))
+        return await self._whole(self._answer(call, lambda trail: self._decided(call, trail)))
 
     async def refuse(self, call: Call, refused: Refused) -> Answer:
-        """Record a refusal that somebody else decided (a malformed message), and word it."""
-        trail = _Trail(self._clock.now(), arguments=_masked(call))
-        return await self._whole(self._recorded(call, trail, refusal(refused)))
+        """Record a refusal that somebody else decided (a malformed message), and word it.
+
+        A caller who is not known any more is told that instead.
+        """
+
+        async def decided(trail: Trail) -> Answer:
+            await self._authenticate(call, trail)
+            return refusal(refused)
+
+        return await self._whole(self._answer(call, decided))
 
     async def admit(self, call: Call) -> Answer | None:
-        """None for a caller who is known, otherwise the recorded refusal: for what is no call in itself."""
-        trail = _Trail(self._clock.now())
+        """None for a caller who is known and has not sent too many requests, otherwise the recorded refusal.
+
+        For what is no call in itself; what a caller may call is judged when it turns out to be one.
+        """
+        trail = Trail(self._clock.now())
         try:
-            await self._authenticate(call, trail)
+            caller = await self._authenticate(call, trail)
+            self._within_rate(self._requests, caller, trail, "send a request")
         except Refused as refused:
             return await self._whole(self._recorded(call, trail, refusal(refused)))
         return None
@@ -121,10 +130,10 @@ class Checkpoint:
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
 
-    async def _answer(self, call: Call) -> Answer:
-        trail = _Trail(self._clock.now(), arguments=_masked(call))
+    async def _answer(self, call: Call, decide: Callable[[Trail], Awaitable[Answer]]) -> Answer:
+        trail = Trail(self._clock.now(), arguments=masked(call.arguments))
         try:
-            answer = await self._decided(call, trail)
+            answer = await decide(trail)
         except Refused as refused:
             answer = refusal(refused)
         except Exception:
@@ -133,20 +142,22 @@ class Checkpoint:
             answer = refusal(_bug(call))
         return await self._recorded(call, trail, answer)
 
-    async def _decided(self, call: Call, trail: _Trail) -> Answer:
+    async def _decided(self, call: Call, trail: Trail) -> Answer:
         """The pipeline, in the order of the docstring above."""
         caller = await self._authenticate(call, trail)
         question = self._desk.catalog.question(call)
         self._may_call(caller, question)
         self._in_scope(caller, question)
-        self._within_rate(caller, trail, question)
+        attempted = "list what there is" if question is None else f"call {question.tool.name}"
+        self._within_rate(self._desk.rates, caller, trail, attempted)
+        trail.bounded = True
         if question is None:
             return self._desk.catalog.listing(call.operation, caller)
-        arguments = _validated(question)
+        arguments = validated(question)
         output = await self._run(question, arguments, call, trail)
         return self._capped(question, output, trail)
 
-    async def _authenticate(self, call: Call, trail: _Trail) -> Caller:
+    async def _authenticate(self, call: Call, trail: Trail) -> Caller:
         trail.caller = await self._desk.identity.identify(call.credential, trail.began)
         return trail.caller
 
@@ -172,23 +183,24 @@ class Checkpoint:
             next_step="use one of the tools that are listed, or ask the operator for a token with that scope",
         )
 
-    def _within_rate(self, caller: Caller, trail: _Trail, question: Question | None) -> None:
-        verdict = self._desk.rates.admit(caller.id, caller.project, trail.began)
+    def _within_rate(self, rates: Rates, caller: Caller, trail: Trail, attempted: str) -> None:
+        verdict = rates.admit(caller.id, caller.project, trail.began)
         if not isinstance(verdict, Limited):
-            trail.bounded = True
             return
-        whose = "this caller" if verdict.rule is Rule.CALLER_RATE else "all callers of this project together"
+        whose = (
+            "this caller has"
+            if verdict.rule is Rule.CALLER_RATE
+            else "all callers of this project together have"
+        )
         raise Refused(
             verdict.rule,
-            cause=f"{whose} have asked as much as is allowed for now"
-            if verdict.rule is Rule.PROJECT_RATE
-            else f"{whose} has asked as much as is allowed for now",
-            attempted="list what there is" if question is None else f"call {question.tool.name}",
+            cause=f"{whose} asked as much as is allowed for now",
+            attempted=attempted,
             next_step="wait that long, then ask once; keep the last answer and its revision until then",
             retry_after_s=verdict.retry_after_s,
         )
 
-    async def _run(self, question: Question, arguments: Arguments, call: Call, trail: _Trail) -> Output:
+    async def _run(self, question: Question, arguments: Arguments, call: Call, trail: Trail) -> Output:
         """The tool's own work, under the call's deadline."""
         caller = trail.caller
         if caller is None:
@@ -209,7 +221,7 @@ class Checkpoint:
         trail.stale, trail.revision = output.stale, output.revision
         return output
 
-    def _capped(self, question: Question, output: Output, trail: _Trail) -> Answer:
+    def _capped(self, question: Question, output: Output, trail: Trail) -> Answer:
         if not question.deep:
             output = fitted(output, self._settings.answer_soft_tokens)
         answer = answered(output, structured=not question.deep)
@@ -223,77 +235,18 @@ class Checkpoint:
             next_step="ask for less: a narrower filter, a smaller limit",
         )
 
-    async def _recorded(self, call: Call, trail: _Trail, answer: Answer) -> Answer:
-        """The answer, once its record is durable; or, when there can be none, that."""
+    async def _recorded(self, call: Call, trail: Trail, answer: Answer) -> Answer:
+        """The answer, once its record is durable; or, when there can be none in time, that."""
+        entry = trail.entry(call, answer, self._clock.now())
+        shared = answer.refused is not None and not trail.bounded
         try:
-            entry = self._entry(call, trail, answer)
-            if answer.refused is not None and not trail.bounded:
-                await self._turnstile.record(entry)
-            else:
-                await self._desk.audit.append(entry)
+            async with asyncio.timeout_at(trail.started + self._settings.call_timeout_s + RECORD_S):
+                await (self._turnstile.record(entry) if shared else self._desk.audit.append(entry))
+        except TimeoutError:
+            return refusal(unavailable())
         except Refused as refused:
             return refusal(refused)
         return answer
-
-    def _entry(self, call: Call, trail: _Trail, answer: Answer) -> Entry:
-        caller, refused, glass = trail.caller, answer.refused, trail.glass
-        return Entry(
-            at=trail.began,
-            call_id=call.id,
-            operation=call.operation.value,
-            target=masked_text(call.target),
-            arguments=trail.arguments,
-            caller="" if caller is None else caller.id,
-            caller_name="" if caller is None else caller.name,
-            project="" if caller is None else caller.project,
-            transport=call.transport,
-            protocol=masked_text(call.protocol, _VERSION_MAX),
-            allowed=refused is None or trail.bounded,
-            rule=(Rule.ALLOWED if refused is None else refused.rule).value,
-            result="ok" if refused is None else refused.error_class.value,
-            stale=trail.stale,
-            duration_ms=max(0.0, self._clock.now() - trail.began) * 1000,
-            bytes=answer.size,
-            tokens=estimated_tokens(answer.text),
-            revision=trail.revision,
-            upstream_ids=() if glass is None else tuple(glass.upstream_ids),
-        )
-
-
-def _validated(question: Question) -> Arguments:
-    """The arguments by the tool's model; what was wrong is told in words of the schema, never quoted."""
-    try:
-        return question.tool.arguments.model_validate(dict(question.arguments))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    known = ", ".join(question.tool.arguments.model_fields) or "none"
-    if first["type"] == "extra_forbidden":
-        raise Refused(
-            Rule.ARGUMENT_UNKNOWN,
-            cause="an argument was sent that this tool does not have",
-            attempted=f"call {question.tool.name}",
-            missing=f"only these are known: {known}",
-            next_step="send the call again with known arguments only",
-        )
-    name = next((part for part in first["loc"] if part in question.tool.arguments.model_fields), "arguments")
-    raise Refused(
-        Rule.ARGUMENT_INVALID,
-        cause=f"{name}: {_rule_words(first['type'], first['msg'])}",
-        attempted=f"call {question.tool.name}",
-        missing=f"a valid {name}; the input schema says what that is",
-        next_step="correct it and send the call again",
-    )
-
-
-def _rule_words(kind: str, message: str) -> str:
-    """Pydantic's own words for its own rules; those of a custom check may quote the value."""
-    return (
-        message if kind not in ("value_error", "assertion_error") else "it has not the form that is asked for"
-    )
-
-
-def _masked(call: Call) -> Mapping[str, Any]:
-    return masked(call.arguments)
 
 
 def _bug(call: Call) -> Refused:

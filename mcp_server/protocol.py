@@ -1,7 +1,8 @@
 """The MCP server: the SDK's low-level Server, of which every request that reads takes the checkpoint.
 
 Both protocol eras and both transports end in the same handlers. What the SDK itself refuses (malformed
-parameters) is recorded by a middleware, in our words: its own may echo what was sent.
+parameters, methods that are not served) is recorded by a middleware, in our words: its own repeat what was
+sent.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,7 +35,7 @@ LISTS_KEPT_MS = 3_600_000
 _INVALID_PARAMS = -32602
 _INTERNAL_ERROR = -32603
 _CALLERS_FAULT = frozenset({ErrorClass.VALIDATION, ErrorClass.NOT_FOUND, ErrorClass.PERMISSION})
-_OPERATIONS = frozenset(operation.value for operation in Operation)
+_OPERATIONS = frozenset(Operation) - {Operation.REQUEST, Operation.MESSAGE}
 
 Context = ServerRequestContext[Any, Any]
 
@@ -83,7 +84,7 @@ def build_server(
         on_list_resource_templates=handlers.list_templates,
         on_read_resource=handlers.read_resource,
     )
-    server.middleware.append(_record_malformed(handlers))
+    server.middleware.append(_record_refusals(handlers))
     return server
 
 
@@ -140,28 +141,51 @@ class _Handlers:
         return answer.listed
 
 
-def _record_malformed(handlers: _Handlers) -> ServerMiddleware[Any]:
+class _Said(MCPError):
+    """A refusal of the checkpoint: it has its record."""
+
+
+def _record_refusals(handlers: _Handlers) -> ServerMiddleware[Any]:
     async def middleware(
         ctx: Context, call_next: Callable[[Context], Awaitable[HandlerResult]]
     ) -> HandlerResult:
-        if ctx.method not in _OPERATIONS:
-            return await call_next(ctx)
         try:
             return await call_next(ctx)
+        except _Said:
+            raise
         except ValidationError:
-            pass
-        operation = Operation(ctx.method)
-        refused = Refused(
-            Rule.ARGUMENT_INVALID,
-            cause="the request's parameters are not those of this method",
-            attempted=f"answer {operation.value}",
-            missing="parameters as the protocol's schema has them",
-            next_step="correct the request; repeating it cannot help",
-        )
-        _raise(await handlers.desk.refuse(handlers.call(ctx, operation, "", {}), refused))
-        raise AssertionError("a refusal raises")
+            code, rule = _INVALID_PARAMS, Rule.ARGUMENT_INVALID
+        except MCPError as error:
+            code, rule = error.error.code, Rule.REQUEST_INVALID
+        known = ctx.method in _OPERATIONS
+        operation = Operation(ctx.method) if known else Operation.MESSAGE
+        call = handlers.call(ctx, operation, "" if known else ctx.method, {})
+        answer = await handlers.desk.refuse(call, _malformed(operation, rule))
+        if answer.refused is None:
+            raise AssertionError("a refusal is answered with one")
+        if answer.refused.rule is not rule:
+            code = _INTERNAL_ERROR
+        raise _Said(code=code, message=str(answer.refused), data=fields(answer.refused))
 
     return middleware
+
+
+def _malformed(operation: Operation, rule: Rule) -> Refused:
+    if rule is Rule.REQUEST_INVALID:
+        return Refused(
+            rule,
+            cause="this server has no such method, or not in this protocol version",
+            attempted="answer a message",
+            missing="one of the methods for tools and resources",
+            next_step="ask what there is with tools/list; nothing else is served here",
+        )
+    return Refused(
+        rule,
+        cause="the request's parameters are not those of this method",
+        attempted=f"answer {operation.value}",
+        missing="parameters as the protocol's schema has them",
+        next_step="correct the request; repeating it cannot help",
+    )
 
 
 def _raise(answer: Answer) -> None:
@@ -169,4 +193,4 @@ def _raise(answer: Answer) -> None:
     if refused is None:
         return
     code = _INVALID_PARAMS if refused.error_class in _CALLERS_FAULT else _INTERNAL_ERROR
-    raise MCPError(code=code, message=str(refused), data=fields(refused))
+    raise _Said(code=code, message=str(refused), data=fields(refused))

@@ -47,6 +47,7 @@ class Rule(StrEnum):
     CALLER_RATE = "caller_rate"
     PROJECT_RATE = "project_rate"
 
+    REQUEST_INVALID = "request_invalid"
     TOOL_UNKNOWN = "tool_unknown"
     RESOURCE_UNKNOWN = "resource_unknown"
     ARGUMENT_UNKNOWN = "argument_unknown"
@@ -77,6 +78,7 @@ CLASS_OF: Mapping[Rule, ErrorClass] = {
     Rule.SCOPE_MISSING: ErrorClass.PERMISSION,
     Rule.CALLER_RATE: ErrorClass.RATE_LIMITED,
     Rule.PROJECT_RATE: ErrorClass.RATE_LIMITED,
+    Rule.REQUEST_INVALID: ErrorClass.VALIDATION,
     Rule.TOOL_UNKNOWN: ErrorClass.VALIDATION,
     Rule.RESOURCE_UNKNOWN: ErrorClass.VALIDATION,
     Rule.ARGUMENT_UNKNOWN: ErrorClass.VALIDATION,

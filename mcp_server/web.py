@@ -1,38 +1,26 @@
-"""The HTTP face: ``/mcp`` for agents, ``/healthz`` for probes. Nobody without a token gets past the door.
+"""The HTTP face: ``/mcp`` for agents, ``/healthz`` for probes. Nobody without a token gets past the door."""
 
-Every request to ``/mcp`` is authenticated here, whatever its method, by the same Identity and with the same
-record as in the checkpoint, which asks again for each call: a token that is revoked in between ends there.
-"""
-
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from mcp.server import Server
-from mcp.server.context import ServerRequestContext
 from mcp.server.transport_security import TransportSecuritySettings
-from pydantic import SecretStr
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mcp_server.call import Answer, Call, Operation
+from mcp_server.call import Answer, Call
+from mcp_server.door import Door, is_inside
 from mcp_server.health import Health, State
-from mcp_server.rule import ErrorClass
+from mcp_server.refused import Refused
 from mcp_server.settings import StatusSettings
 
 PATH = "/mcp"
-_CREDENTIAL = "fly_gha_status.credential"
-_CALL_ID = "fly_gha_status.call_id"
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-
-
-def presented(ctx: ServerRequestContext[object, Request]) -> tuple[SecretStr | None, str, str]:
-    """What a request over HTTP brought, as the door left it."""
-    scope = {} if ctx.request is None else ctx.request.scope
-    return scope.get(_CREDENTIAL), "http", scope.get(_CALL_ID, "")
 
 
 def build_web(
@@ -40,6 +28,7 @@ def build_web(
     settings: StatusSettings,
     *,
     admit: Callable[[Call], Awaitable[Answer | None]],
+    refuse: Callable[[Call, Refused], Awaitable[Answer]],
     new_id: Callable[[], str],
     health: Callable[[], Awaitable[Health]],
     lifespan: Callable[[], AbstractAsyncContextManager[None]],
@@ -49,8 +38,9 @@ def build_web(
     Args:
         server: the MCP server.
         settings: hosts, origins and sizes.
-        admit: the checkpoint's first step alone.
-        new_id: makes call ids.
+        admit: see Door.
+        refuse: likewise.
+        new_id: likewise.
         health: how this process is.
         lifespan: opens and closes what the server works with.
     """
@@ -61,7 +51,7 @@ def build_web(
         max_request_body_size=settings.request_max_bytes,
         transport_security=_hosts(settings),
     )
-    door = Door(inner, admit, new_id)
+    door = Door(inner, admit=admit, refuse=refuse, new_id=new_id)
 
     async def healthz(_request: Request) -> Response:
         found = await health()
@@ -75,55 +65,30 @@ def build_web(
 
     return Starlette(
         routes=[Route("/healthz", healthz, methods=["GET"]), Route(PATH, door)],
+        middleware=[Middleware(Farewell)],
         lifespan=both,
     )
 
 
-class Door:
-    """Lets in who has a token; everybody else gets 401, typed and recorded.
+class Farewell:
+    """Ends the connection of whoever was not let in: open ones are counted, and strangers must not keep them.
 
     Args:
-        inner: the MCP application.
-        admit: see ``build_web``.
-        new_id: likewise.
+        inner: the application.
     """
 
-    def __init__(
-        self, inner: ASGIApp, admit: Callable[[Call], Awaitable[Answer | None]], new_id: Callable[[], str]
-    ) -> None:
+    def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner
-        self._admit = admit
-        self._new_id = new_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One HTTP request."""
-        request = Request(scope)
-        credential, call_id = _bearer(request.headers.getlist("authorization")), self._new_id()
-        protocol = request.headers.get("mcp-protocol-version", "")
-        knock = Call(Operation.REQUEST, "", {}, credential, "http", protocol, call_id)
-        refused = await self._admit(knock)
-        if refused is not None:
-            await _turned_away(refused)(scope, receive, send)
-            return
-        known = {**scope, _CREDENTIAL: credential, _CALL_ID: call_id}
-        await self._inner(known, receive, send)
+        """One request, or the lifespan."""
 
+        async def parting(message: Message) -> None:
+            if message["type"] == "http.response.start" and not is_inside(scope):
+                MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
 
-def _bearer(headers: list[str]) -> SecretStr | None:
-    """The token of the one Authorization header; two of them are none."""
-    if len(headers) != 1:
-        return None
-    scheme, _, text = headers[0].partition(" ")
-    return SecretStr(text.strip()) if scheme.lower() == "bearer" and text.strip() else None
-
-
-def _turned_away(answer: Answer) -> Response:
-    """401 for whoever is not known; 503 when even that could not be recorded."""
-    headers = {"Cache-Control": "no-store"}
-    known = answer.refused is not None and answer.refused.error_class is not ErrorClass.AUTHENTICATION
-    if not known:
-        headers["WWW-Authenticate"] = 'Bearer realm="fly-gha-status"'
-    return JSONResponse(json.loads(answer.text), status_code=503 if known else 401, headers=headers)
+        await self._inner(scope, receive, parting if scope["type"] == "http" else send)
 
 
 def _hosts(settings: StatusSettings) -> TransportSecuritySettings:

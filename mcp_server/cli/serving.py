@@ -23,13 +23,15 @@ from starlette.applications import Starlette
 from mcp_server.audit.directory import AuditInUse, AuditUnusable
 from mcp_server.cli.logs import configure_logs
 from mcp_server.cli.outcome import Exit, fail
+from mcp_server.connection import Connection
 from mcp_server.credentials import CredentialsPresent, refuse_or_drop
+from mcp_server.door import presented
 from mcp_server.health import TokensSign
 from mcp_server.identity import LocalIdentity, TokenIdentity
 from mcp_server.own_token import OwnToken, TokenUnusable
 from mcp_server.service import Parts, Service
 from mcp_server.settings import PREFIX, StatusSettings
-from mcp_server.web import PATH, build_web, presented
+from mcp_server.web import PATH, build_web
 from runners.upstream.clock import SystemClock
 
 log = structlog.get_logger()
@@ -103,6 +105,7 @@ async def _serve_http(settings: StatusSettings, token: OwnToken, listening: sock
         service.server(presented),
         settings,
         admit=service.checkpoint.admit,
+        refuse=service.checkpoint.refuse,
         new_id=service.new_id,
         health=service.health,
         lifespan=lifespan,
@@ -178,6 +181,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Connection,
                 lifespan="on",
                 ws="none",
                 log_config=None,

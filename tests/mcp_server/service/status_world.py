@@ -17,12 +17,14 @@ from mcp.client.streamable_http import streamable_http_client
 from pydantic import SecretStr
 
 from mcp_server.caller import Caller, Scope
+from mcp_server.connection import Connection
+from mcp_server.door import presented
 from mcp_server.identity import TokenIdentity
 from mcp_server.service import Parts, Service
 from mcp_server.settings import StatusSettings
 from mcp_server.token_file import TokenFile
 from mcp_server.tokens import new_token
-from mcp_server.web import build_web, presented
+from mcp_server.web import build_web
 from runners.store import events
 from runners.store.engine import InlineStore
 from runners.upstream.clock import SystemClock
@@ -43,10 +45,10 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def served(app):
+async def served(app, http="auto"):
     """The app on a free port of the loopback; its base URL."""
     config = uvicorn.Config(
-        app, port=0, lifespan="on", log_config=None, access_log=False, timeout_graceful_shutdown=1
+        app, port=0, http=http, lifespan="on", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve())
@@ -143,11 +145,12 @@ async def status_world(directory, *, fleet=None, files=None, **figures):
             service.server(presented),
             chosen,
             admit=service.checkpoint.admit,
+            refuse=service.checkpoint.refuse,
             new_id=service.new_id,
             health=service.health,
             lifespan=lifespan,
         )
-        async with served(app) as url:
+        async with served(app, Connection) as url:
             yield StatusWorld(
                 world, noted, service, url, dispatcher_url, token, chosen.tokens_file, chosen.audit_dir
             )
