@@ -17,6 +17,17 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT_S = 10.0
 KEY_BYTES = 18
 CHANGE_TRIES = 2
+# What the API calls a list is a verb here.
+_LISTS = {
+    "GET /v1/jobs": "`fly-gha jobs --all`",
+    "GET /v1/runners": "`fly-gha runners --all`",
+    "GET /v1/pools": "`fly-gha status`",
+    "GET /v1/tokens": "`fly-gha token list`",
+}
+_UNNAMED = (
+    "No API token was given. Next: name the file that holds one with --token-file or FLY_GHA_TOKEN_FILE; "
+    "`fly-gha token create --local` makes one where fleet.toml is."
+)
 # A name or an address, as a URL has it; whether it exists is another question.
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 
@@ -49,15 +60,23 @@ class Dispatcher:
         self._url = url.rstrip("/")
         self._token = _token(token_file)
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """One answer as JSON; every failure ends the verb with its sentence and exit code."""
+    def get(self, path: str, params: Mapping[str, Any] | None = None, *, absent: str = "") -> dict[str, Any]:
+        """One answer as JSON; every failure ends the verb with its sentence and exit code.
+
+        Args:
+            path: what is asked for.
+            params: the query; what is None is left out.
+            absent: the sentence for what is not found, when the verb knows a better one than the dispatcher.
+        """
         try:
             answer = self._send(path, params)
         except httpx.HTTPError as error:
             fail(Exit.UNREACHABLE, self._silence(error))
         if answer.is_success:
             return _object(answer, self._url)
-        return _refused(answer)
+        if absent and answer.status_code == httpx.codes.NOT_FOUND:
+            fail(Exit.NO, absent)
+        return self._refused(answer)
 
     def look(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any] | str:
         """As ``get``, for who looks again and again: a dispatcher that cannot answer now is one sentence.
@@ -72,7 +91,7 @@ class Dispatcher:
             return _object(answer, self._url)
         if answer.is_server_error:
             return f"The dispatcher at {self._url} cannot answer now ({answer.status_code})."
-        return _refused(answer)
+        return self._refused(answer)
 
     def change(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Ask for a change, under an Idempotency-Key: what got no answer is asked again, safely."""
@@ -93,7 +112,7 @@ class Dispatcher:
                     f"{self._silence(error)} Whether it was done is not known; asking again is safe: "
                     "what is so already is not done twice.",
                 )
-            return _object(answer, self._url) if answer.is_success else _refused(answer)
+            return _object(answer, self._url) if answer.is_success else self._refused(answer)
         raise AssertionError("every try returns, fails or leaves another")
 
     def may_read(self, path: str) -> dict[str, Any] | None:
@@ -104,7 +123,12 @@ class Dispatcher:
             fail(Exit.UNREACHABLE, self._silence(error))
         if answer.status_code == httpx.codes.FORBIDDEN:
             return None
-        return _object(answer, self._url) if answer.is_success else _refused(answer)
+        return _object(answer, self._url) if answer.is_success else self._refused(answer)
+
+    def _refused(self, answer: httpx.Response) -> NoReturn:
+        if not self._token and answer.status_code == httpx.codes.UNAUTHORIZED:
+            fail(Exit.UNREACHABLE, _UNNAMED)
+        _say(answer)
 
     def _authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"} if self._token else {}
@@ -131,11 +155,11 @@ def segment(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]", "_", name) or "_"
 
 
-def _refused(answer: httpx.Response) -> NoReturn:
-    """Say the Problem in its own words."""
+def _say(answer: httpx.Response) -> NoReturn:
+    """Say the Problem in its own words, and its next step in those of the command line."""
     try:
         problem = answer.json()
-        text = f"{problem['what']}: {problem['why']}. Next: {problem['next_step']}."
+        text = f"{problem['what']}: {problem['why']}. Next: {_next_step(str(problem['next_step']))}"
     except (ValueError, KeyError, TypeError):
         text = f"The dispatcher answered {answer.status_code} without saying why."
     no = answer.status_code in (
@@ -145,6 +169,12 @@ def _refused(answer: httpx.Response) -> NoReturn:
     )
     bad = answer.status_code in (httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.BAD_REQUEST)
     fail(Exit.NO if no else Exit.BAD_USE if bad else Exit.UNREACHABLE, text[0].upper() + text[1:])
+
+
+def _next_step(said: str) -> str:
+    for route, verb in _LISTS.items():
+        said = said.replace(route, verb)
+    return said if said.endswith("?") else f"{said}."
 
 
 def _object(answer: httpx.Response, url: str) -> dict[str, Any]:

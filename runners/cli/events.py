@@ -21,9 +21,7 @@ def events(
         str | None, typer.Option(help="job/ID, runner/NAME, machine/NAME or pool/NAME.")
     ] = None,
     actor: Annotated[str | None, typer.Option(help="Who did it: planner, webhook, claim …")] = None,
-    verb: Annotated[
-        str | None, typer.Option(help="What was done: moved, requested, refused, retired …")
-    ] = None,
+    verb: Annotated[str | None, typer.Option(help="What was done: moved, requested, held, drained …")] = None,
     reason: Annotated[str | None, typer.Option(help="Why: a word of docs/reasons.md.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
@@ -36,6 +34,8 @@ def events(
     page = dispatcher.get("/v1/events", {**filters, "limit": limit, "order": "newest"})
     for event in reversed(page["events"]):
         _show(console, event, as_json=as_json)
+    if not page["events"] and not follow:
+        typer.echo("no such event is known", err=True)
     if follow:
         with suppress(KeyboardInterrupt):
             _follow(dispatcher, console, filters, str(page["revision"]), as_json=as_json)

@@ -24,6 +24,10 @@ _JOB_URL = re.compile(r"/actions/runs/\d+/job/(\d+)|(?<!/actions)/runs/(\d+)(?:[
 _RUN_URL = re.compile(r"/actions/runs/(\d+)")
 PAGE = 500
 HELD_SHOWN = 10
+_UNKNOWN = (
+    "is known here. Was its webhook delivered, are its labels those of a pool (`fly-gha status --json` has "
+    "them), and is it not too long ago? A run is asked for by its URL."
+)
 
 
 def why(
@@ -85,7 +89,7 @@ def _find(dispatcher: Dispatcher, job: str) -> list[dict[str, Any]]:
     named = _JOB_URL.search(job)
     job_id = (named.group(1) or named.group(2)) if named else job if job.isdecimal() else None
     if job_id is not None:
-        return [dispatcher.get(f"/v1/jobs/{int(job_id)}")["job"]]
+        return [dispatcher.get(f"/v1/jobs/{int(job_id)}", absent=f"No job {int(job_id)} {_UNKNOWN}")["job"]]
     run = _RUN_URL.search(job)
     if run is None:
         fail(Exit.BAD_USE, f"{job!r} is no job: expected a job id, a job's URL or a run's URL.")
@@ -102,10 +106,7 @@ def _of_run(dispatcher: Dispatcher, run_id: int) -> list[dict[str, Any]]:
         if cursor is None:
             break
     if not found:
-        fail(
-            Exit.NO,
-            f"No job of run {run_id} is known here. Was its webhook delivered, and are its labels ours?",
-        )
+        fail(Exit.NO, f"No job of run {run_id} {_UNKNOWN}")
     return found
 
 
@@ -119,8 +120,11 @@ def _show(console: Console, job: dict[str, Any], held: list[dict[str, Any]]) -> 
         console.print(f"  refused: {job['refused']}", markup=False, style="red")
     if job["lost"]:
         console.print(f"  lost: {job['lost']}: its Machine ended while it ran", markup=False, style="red")
-    if job["why"]:
+    elif job["why"]:
         console.print(f"  why: {job['why']['text']}", markup=False, style="bold")
+    step = _next_step(job)
+    if step:
+        console.print(f"  next: {step}", markup=False)
     for event in held:
         console.print(f"  held from {event['at'][11:23]}: {event['reason']}: {event['detail']}", markup=False)
     if job["position"]:
@@ -134,4 +138,15 @@ def _show(console: Console, job: dict[str, Any], held: list[dict[str, Any]]) -> 
         )
     if job["runner_name"]:
         console.print(f"  runner: {job['runner_name']}", markup=False)
-    console.print(phase_table(job["phases"]))
+    # In the list of a run's jobs they are not told.
+    if job["phases"]:
+        console.print(phase_table(job["phases"]))
+
+
+def _next_step(job: dict[str, Any]) -> str | None:
+    """What the runbook would do about it; None when there is nothing to do, or the word is a newer one."""
+    word = job["refused"] or job["lost"] or (job["why"] or {}).get("reason")
+    if word not in tuple(Reason):
+        return None
+    step = runbook_lines(Reason(word))[-1].partition(": ")[2]
+    return None if step == "Nothing." else step

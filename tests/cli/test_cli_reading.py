@@ -8,7 +8,7 @@ import sys
 import threading
 
 import pytest
-from cli_world import ask, running, stopped, until_line
+from cli_world import ask, running, stopped, until, until_line
 
 from runners.wire.event import EventView
 from runners.wire.job import JobView
@@ -63,6 +63,19 @@ def test_why_about_an_unknown_job_or_run_is_a_no(world):
         assert done.stderr.strip()
 
 
+def test_why_ends_with_what_to_do(world):
+    job_id = world.queue("fly-gha-larg")["job_ids"][0]
+    until(lambda: ask("why", str(job_id), env=world.access).exit_code == 0)
+    done = ask("why", str(job_id), env=world.access)
+    assert "  next: Mend `runs-on`, or add the labels to a pool." in done.stdout
+
+
+def test_why_about_a_run_shows_no_phases_that_its_list_does_not_tell(world):
+    done = ask("why", world.job_url.partition("/job/")[0], env=world.access)
+    assert done.exit_code == 0, done.stderr
+    assert "phase" not in done.stdout
+
+
 @pytest.mark.parametrize("job", ["the slow one", "", "-1", "9" * 40, "https://example.com/", "12; rm"])
 def test_why_about_what_is_no_job_is_bad_use(world, job):
     assert ask("why", "--", job, env=world.access).exit_code == 2
@@ -106,6 +119,12 @@ def test_following_events_shows_what_happens_and_ends_with_ctrl_c(world):
         assert stopped(following, signal.SIGINT) in (0, 1, 130)
 
 
+def test_that_nothing_matches_is_said_aside(world):
+    done = ask("events", "--target", "job/1", env=world.access)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "no such event" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", READERS)
 def test_without_a_valid_token_nothing_is_shown_and_the_next_step_is_said(world, arguments):
     url = {"FLY_GHA_URL": world.place.url}
@@ -115,6 +134,20 @@ def test_without_a_valid_token_nothing_is_shown_and_the_next_step_is_said(world,
         assert done.stdout == ""
         assert "Next:" in done.stderr
         assert "xxx" not in done.stderr
+
+
+def test_who_gives_no_token_is_told_where_the_command_line_takes_one(world):
+    done = ask("status", env={"FLY_GHA_URL": world.place.url})
+    assert done.exit_code == 3
+    assert "--token-file" in done.stderr
+    assert "Authorization" not in done.stderr
+
+
+def test_the_next_step_is_one_of_the_command_line(world):
+    done = ask("runner", "nobody", env=world.access)
+    assert done.stderr.rstrip().endswith("Next: list what there is: `fly-gha runners --all`.")
+    done = ask("jobs", "--pool", "gha-smal", env=world.access)
+    assert done.stderr.rstrip().endswith("?")
 
 
 @pytest.mark.parametrize("arguments", READERS)
