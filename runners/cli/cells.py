@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from runners.wire.times import unix_seconds
 
@@ -15,14 +16,20 @@ _TIME_OF_DAY = slice(11, 19)
 
 
 def columns(*names: str, cut: tuple[str, ...] = ()) -> Table:
-    """An empty table; only the columns named in ``cut`` give way when it would be too wide."""
+    """An empty table; only the columns named in ``cut`` give way when it would be too wide.
+
+    A table narrows those columns first that may wrap: they are the named ones, and ``shortened`` cells keep
+    them on one line nevertheless.
+    """
     table = Table(box=None, pad_edge=False)
     for name in names:
-        gives_way = name in cut
-        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=None if gives_way else len(name))
-    for column, name in zip(table.columns, names, strict=True):
-        column.ratio = 1 if name in cut else None
+        table.add_column(name, no_wrap=name not in cut, overflow="ellipsis")
     return table
+
+
+def shortened(text: str) -> Text:
+    """A cell of a column that gives way: one line, its end cut off."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def age(since: str | None, as_of: str) -> str:

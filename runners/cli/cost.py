@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from runners.cli.cells import DASH, columns, usd
+from runners.cli.cells import DASH, columns, shortened, usd
 from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
 from runners.cli.outcome import Exit, fail
 from runners.cli.screen import screen
@@ -42,7 +42,8 @@ def cost(
     url: UrlOption = DEFAULT_URL,
     token_file: TokenOption = "",
     by: Annotated[
-        list[Group] | None, typer.Option(help="Group by this; may be repeated. Without it by pool.")
+        list[Group] | None,
+        typer.Option(help=f"Group by {', '.join(Group)}; may be repeated. Without it by pool."),
     ] = None,
     since: Annotated[
         str, typer.Option(help="24h, 7d, 4w, today (00:00 UTC), a date, or a time with its zone.")
@@ -80,9 +81,9 @@ def _table(groups: list[Group], found: dict[str, Any]) -> Table:
     for column in table.columns[len(names) :]:
         column.justify = "right"
     for row in (*found["rows"], found["total"]):
-        cells = [row[_FIELDS.get(group, group.value)] or DASH for group in groups]
+        cells = [shortened(row[_FIELDS.get(group, group.value)] or DASH) for group in groups]
         if row is found["total"]:
-            cells = ["total", *("" for _ in groups[1:])]
+            cells = [shortened("total"), *(shortened("") for _ in groups[1:])]
         table.add_row(
             *cells,
             str(row["jobs"]),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from runners.cli.cells import DASH, age, columns
+from runners.cli.cells import DASH, age, columns, shortened
 from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
 from runners.cli.screen import screen
 from runners.model.states import JobState
@@ -53,8 +53,9 @@ def jobs(
         return
     console = screen()
     if not page["jobs"]:
-        others = "" if history else "; completed and refused ones are listed with --all"
-        console.print(f"no such job is open{others}" if not history else "no such job is known", markup=False)
+        such = "such " if state or pool or repository or label or run else ""
+        others = "known" if history else "open; completed and refused ones are listed with --all"
+        console.print(f"no {such}job is {others}", markup=False)
         return
     console.print(_table(page))
     if page["next_cursor"] is not None:
@@ -71,7 +72,7 @@ def _table(page: dict[str, Any]) -> Table:
             job["state"],
             age(job[_SINCE[job["state"]]], page["as_of"]),
             job["pool"] or DASH,
-            f"{job['repository']} {job['workflow_name']} / {job['name']}",
+            shortened(f"{job['repository']} {job['workflow_name']} / {job['name']}"),
             reason,
         )
     return table

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from runners.cli.cells import DASH, age, columns
+from runners.cli.cells import DASH, age, columns, shortened
 from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
 from runners.cli.screen import screen
 from runners.model.states import RunnerState
@@ -33,7 +33,9 @@ def runners(
         return
     console = screen()
     if not page["runners"]:
-        console.print("no such runner is there; those that are gone are listed with --all", markup=False)
+        such = "such " if states or pool else ""
+        others = "" if everything else "; those that are gone are listed with --all"
+        console.print(f"no {such}runner is there{others}", markup=False)
         return
     console.print(_table(page))
     if page["next_cursor"] is not None:
@@ -48,7 +50,7 @@ def _table(page: dict[str, Any]) -> Table:
             runner["name"],
             runner["state"],
             age(runner["state_at"], page["as_of"]),
-            runner["pool"],
+            shortened(runner["pool"]),
             DASH if runner["job_id"] is None else str(runner["job_id"]),
             runner["reason"] or DASH,
         )
