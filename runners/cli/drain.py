@@ -36,6 +36,8 @@ def drain(
     as_json: JsonOption = False,
 ) -> None:
     """Let a pool take no new work; busy runners finish."""
+    if timeout is not None and not wait:
+        fail(Exit.BAD_USE, "--timeout says how long --wait waits: give both, or neither.")
     dispatcher = Dispatcher(url, token_file)
     consented(f"Drain pool {pool}? It takes no new work until it is undrained.", yes=yes)
     answer = dispatcher.change("POST", f"/v1/pools/{segment(pool)}/drain", {"reason": reason})

@@ -60,10 +60,9 @@ def _headline(pool: str, answer: dict[str, Any]) -> str:
 def _figure(option: str, text: str) -> int | None:
     if text == BACK:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        fail(Exit.BAD_USE, f"{option} {text!r}: expected a whole number, or {BACK}.")
+    if not text.isdecimal():
+        fail(Exit.BAD_USE, f"{option} {text!r}: expected a whole number of 0 or more, or {BACK}.")
+    return int(text)
 
 
 def _lowers(dispatcher: Dispatcher, pool: str, given: dict[str, int | None]) -> bool:

@@ -159,6 +159,7 @@ def test_an_unknown_name_is_a_no_with_the_nearest_ones(access, arguments, named)
         ("--max", "100000"),
         ("--max", "-1"),
         ("--max", "many"),
+        ("--max", "²"),
         ("--ready", "1.5"),
         ("--max", "1", "--ready", "2"),
         (),
@@ -173,6 +174,12 @@ def test_a_scale_that_cannot_be_is_bad_use_and_changes_nothing(access, figures):
         pool["overrides"] for pool in json.loads(ask("status", "--json", env=access).stdout)["pools"]
     ]
     assert overrides == [pool["overrides"] for pool in json.loads(before)["pools"]]
+
+
+def test_a_timeout_without_a_wait_is_bad_use_and_changes_nothing(access):
+    done = ask("drain", "gha-small", "--timeout", "5", "--yes", env=access)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--wait" in done.stderr
 
 
 @pytest.mark.parametrize("command", TAKING)
