@@ -61,7 +61,7 @@ class Template:
     def match(self, uri: str) -> Mapping[str, Any] | None:
         """The arguments in ``uri``, ``?min_revision=N`` among them; None when it is no such handle."""
         prefix, _, _ = self.uri_template.partition("{")
-        found = re.fullmatch(re.escape(prefix) + r"([^/?#\x00-\x20]+)(?:\?min_revision=(\d{1,18}))?", uri)
+        found = re.fullmatch(re.escape(prefix) + r"([^/?#\x00-\x20]+)(?:\?min_revision=([0-9]{1,18}))?", uri)
         if found is None or len(uri) > URI_MAX:
             return None
         arguments: dict[str, Any] = {self.argument: found[1]}
@@ -79,7 +79,7 @@ class PoolAsked(FleetArguments):
 class JobAsked(FleetArguments):
     """Which job."""
 
-    job: str = Field(pattern=r"^\d{1,19}$")
+    job: str = Field(pattern=r"^[0-9]{1,19}$")
 
 
 class RunnerLine(Part):

@@ -5,6 +5,7 @@ Arguments are recorded before anybody has validated them, so everything here has
 number of values. What a record shows cannot hide or reorder what stands beside it.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -24,6 +25,10 @@ NAME_MAX = 64
 DEPTH_MAX = 4
 VALUES_MAX = 100
 """Of one call altogether, at every depth; no tool takes a tenth of it."""
+QUOTED_MAX = 4096
+"""Bytes of JSON that all texts of one call take at most: a flood of long ones must not fill the disk."""
+READ_MAX = 16_384
+"""Characters of all texts of one call that are looked at, since looking for credentials takes its time."""
 _SEARCHED = 2048
 _CUT = "…"
 _NUMBER_MAX = 2**63
@@ -54,20 +59,33 @@ def masked_text(text: str, limit: int = TEXT_MAX) -> str:
 
 
 class _Quoting:
-    """One pass over one call's arguments; counts what it has quoted."""
+    """One pass over one call's arguments; counts what it has read and quoted."""
 
     def __init__(self) -> None:
         self._left = VALUES_MAX
+        self._readable = READ_MAX
+        self._room = QUOTED_MAX
 
     def mapping(self, values: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         quoted = {}
         for name, value in islice(values.items(), max(0, self._left)):
-            named = masked_text(str(name)[:_SEARCHED], NAME_MAX)
+            named = self._text(str(name)[:_SEARCHED], NAME_MAX)
+            if named == MORE:
+                break
             harmless = value is None or isinstance(value, int | float)
             hidden = not harmless and _SECRET_NAME.search(named) is not None
             quoted[named] = MASKED if hidden else self._value(value, depth + 1)
         if len(quoted) < len(values):
             quoted[MORE] = MORE
+        return quoted
+
+    def _text(self, text: str, limit: int = TEXT_MAX) -> str:
+        """The text, masked; ``MORE`` once there was enough of it."""
+        if self._readable <= 0 or self._room <= 0:
+            return MORE
+        self._readable -= min(len(text), _SEARCHED)
+        quoted = masked_text(text, limit)
+        self._room -= len(json.dumps(quoted))
         return quoted
 
     def _sequence(self, values: Sequence[Any], depth: int) -> list[Any]:
@@ -79,7 +97,7 @@ class _Quoting:
         if self._left < 0 or depth > DEPTH_MAX:
             return MORE
         if isinstance(value, str):
-            return masked_text(value)
+            return self._text(value)
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int | float):

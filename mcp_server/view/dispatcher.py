@@ -29,6 +29,8 @@ KEY = "dispatcher"
 NOW_HEADER = "x-fly-gha-now"
 STREAM_PATH = "/v1/status/stream"
 READY_PATH = "/readyz"
+READY_MAX = 64 * 1024
+"""Bytes of what a dispatcher says of itself; what is longer is not it."""
 
 HEARTBEAT_S = 15.0
 """The dispatcher sends something at least this often."""
@@ -180,14 +182,15 @@ class Dispatcher:
         attempted = "ask whether the dispatcher is ready"
         sent_at = self._clock.now()
         try:
-            answer = await self._streams.get(READY_PATH, headers=PLAIN)
+            async with self._streams.stream("GET", READY_PATH, headers=PLAIN) as answer:
+                self._compare_clocks(answer, sent_at)
+                if answer.status_code not in (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE):
+                    raise refusals.of_status(answer, attempted, self._clock.now())
+                body = await _beginning(answer, READY_MAX)
         except httpx.TransportError as error:
             raise refusals.of_failure(error, attempted, self._clock.now()) from error
-        self._compare_clocks(answer, sent_at)
-        if answer.status_code not in (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE):
-            raise refusals.of_status(answer, attempted, self._clock.now())
         try:
-            return Readiness.read(answer.content)
+            return Readiness.read(body)
         except ValidationError as error:
             raise refusals.unusable(attempted) from error
 
@@ -234,6 +237,16 @@ class Dispatcher:
             open_for=figures.breaker_open_s,
             trials=figures.breaker_trials,
         )
+
+
+async def _beginning(answer: httpx.Response, size: int) -> bytes:
+    """The body, or so much of it that it cannot be what was asked for."""
+    body = bytearray()
+    async for chunk in answer.aiter_bytes():
+        body += chunk
+        if len(body) > size:
+            break
+    return bytes(body[: size + 1])
 
 
 def _request_id(answer: httpx.Response) -> str:

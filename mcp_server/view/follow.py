@@ -104,6 +104,10 @@ class Follow:
         if self._task is not None:
             self._task.cancel()
 
+    def tidy(self) -> None:
+        """Drop answers that are kept no longer."""
+        self._readings.forget_old()
+
     @property
     def idle(self) -> bool:
         """Whether nothing of it is under way."""

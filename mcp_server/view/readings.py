@@ -18,7 +18,8 @@ from mcp_server.view.history import History
 from mcp_server.view.reading import Unreadable, read_answer
 from runners.upstream.clock import Clock
 
-KEPT_MAX = 256
+KEPT_MAX = 64
+"""Of one Sight; a page of a long list may take a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +145,21 @@ class Readings:
         epoch = self._history.epoch
         return Kept(answer, None, answer.revision, read_at, now, epoch if believed else None, got.request_id)
 
+    def forget_old(self) -> None:
+        """Drop what serves nobody any more: an answer is large beside the moment for which it is kept."""
+        for key, kept in list(self._kept.items()):
+            if self._is_young(kept):
+                # Those behind it came later.
+                return
+            del self._kept[key]
+
     def _keep(self, key: Hashable, kept: Kept) -> None:
+        self.forget_old()
         if kept.epoch is None or self._kept_s <= 0:
             return
+        self._kept.pop(key, None)
         if len(self._kept) >= KEPT_MAX:
-            self._kept = {name: each for name, each in self._kept.items() if self._is_young(each)}
-            if len(self._kept) >= KEPT_MAX:
-                self._kept.clear()
+            del self._kept[next(iter(self._kept))]
         self._kept[key] = kept
 
     def _is_young(self, kept: Kept) -> bool:

@@ -115,6 +115,9 @@ class Views:
         ]
         for sight in idle:
             self._leave(sight)
+        for follow in self._follows.values():
+            follow.tidy()
+        self._left = {each for each in self._left if not each.idle}
         return len(idle)
 
     @property

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_server.audit.masking import MASKED, MORE, NUMBER, TEXT_MAX, masked, masked_text
+from mcp_server.audit.masking import (
+    MASKED,
+    MORE,
+    NUMBER,
+    QUOTED_MAX,
+    READ_MAX,
+    TEXT_MAX,
+    masked,
+    masked_text,
+)
 from mcp_server.credentials import SECRET_PREFIXES, looks_secret
 
 TOKEN = "ghp_" + "a1B2" * 9
@@ -67,6 +76,22 @@ def test_long_deep_and_wide_arguments_are_cut():
         current["in"] = {}
         current = current["in"]
     assert json.dumps(masked(deep)).count("in") < 10
+
+
+@pytest.mark.parametrize("char", ["x", "\u00e9", "\U0001f600"])
+@pytest.mark.parametrize("length", [10, 100, 650])
+def test_however_much_text_was_sent_a_record_stays_small(char, length):
+    asked = {f"{char * 20}{number}": {"deep": [char * length] * 3} for number in range(100)}
+    quoted = masked(asked)
+    assert len(json.dumps(quoted)) < 2 * QUOTED_MAX
+    assert MORE in json.dumps(quoted)
+
+
+def test_what_is_behind_much_text_is_not_looked_at_and_not_quoted():
+    asked = {f"a{number}": f"{number} {TOKEN} {'x' * 2000}" for number in range(100)}
+    quoted = masked(asked)
+    assert TOKEN not in json.dumps(quoted)
+    assert 0 < (list(quoted.values()).count(MASKED) - 1) * 2000 <= READ_MAX
 
 
 def test_numbers_that_json_cannot_hold_are_masked():

@@ -6,9 +6,13 @@ import json
 
 import pytest
 from checkpoint_world import ANNA, World, error_of, rows, until
+from pydantic import SecretStr
 
-from mcp_server.call import Operation
+from mcp_server import checkpoint
+from mcp_server.call import Call, Operation
 from mcp_server.caller import Scope
+from mcp_server.refused import Refused
+from mcp_server.rule import Rule
 from mcp_server.settings import Envelope, StatusSettings
 from mcp_server.tools.output import estimated_tokens
 
@@ -44,6 +48,34 @@ async def test_when_nothing_can_be_recorded_the_answer_is_withheld():
     answer = await world.ask()
     assert error_of(answer)["rule"] == "audit_unavailable"
     assert "one" not in answer.text
+
+
+async def test_a_disk_that_hangs_keeps_a_call_no_longer_than_its_time_and_a_moment(monkeypatch):
+    monkeypatch.setattr(checkpoint, "RECORD_S", 0.02)
+    world = World(call_timeout_s=0.02)
+    world.audit.gate.clear()
+    answer = await asyncio.wait_for(world.ask(), 10)
+    assert error_of(answer)["rule"] == "audit_unavailable"
+    assert "one" not in answer.text
+
+
+async def test_whose_malformed_call_it_was_is_recorded_and_a_stranger_s_is_a_stranger_s():
+    world = World()
+    malformed = Refused(
+        Rule.ARGUMENT_INVALID, cause="it is none", attempted="read it", next_step="correct it"
+    )
+    for who, rule in (
+        ("anna", "argument_invalid"),
+        ("bert", "argument_invalid"),
+        ("nobody", "token_unknown"),
+    ):
+        call = Call(Operation.CALL_TOOL, "numbers", {}, SecretStr(who), "http", "2025-11-25", "call-1")
+        assert error_of(await world.checkpoint.refuse(call, malformed))["rule"] == rule
+    assert [(entry.caller, entry.rule) for entry in world.audit.entries] == [
+        ("anna", "argument_invalid"),
+        ("bert", "argument_invalid"),
+        ("", "token_unknown"),
+    ]
 
 
 async def test_a_caller_who_hangs_up_is_recorded_all_the_same():

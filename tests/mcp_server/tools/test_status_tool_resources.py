@@ -3,7 +3,7 @@ from api_world import NOW
 from status_tool_world import TOOL
 
 from mcp_server.refused import Refused
-from mcp_server.resources import TEMPLATES
+from mcp_server.resources import TEMPLATES, JobAsked
 from runners.model.states import JobState, RunnerState
 
 
@@ -73,3 +73,9 @@ async def test_what_is_hidden_is_not_found_like_what_is_not_there(tools):
                 await tools.read(uri)
             said.append(str(refused.value))
         assert said[0] == said[1]
+
+
+def test_digits_of_another_script_are_no_job_and_no_bug():
+    # A digit that is younger than this Python's tables.
+    with pytest.raises(ValueError, match="pattern"):
+        JobAsked(job="\U0001e4f1")

@@ -13,7 +13,7 @@ from mcp_server.refused import Refused
 from mcp_server.rule import Rule
 from mcp_server.settings import StatusSettings
 from mcp_server.view.bounded import BoundedEvents, EventTooLarge
-from mcp_server.view.dispatcher import Dispatcher
+from mcp_server.view.dispatcher import READY_MAX, Dispatcher
 from mcp_server.view.get_only import GetOnly, NotSent
 from mcp_server.view.narrowing import narrowing
 from mcp_server.view.paths import is_safe, path_of
@@ -312,6 +312,22 @@ async def test_readiness_is_asked_round_the_breaker_and_tells_what_is_missing():
     with pytest.raises(Refused):
         await broken.readiness()
     await broken.close()
+
+
+async def test_readiness_without_end_is_given_up_before_it_fills_memory():
+    read = []
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            while True:
+                read.append(1000)
+                yield b"\n" * 1000
+
+    client = dispatcher(lambda _: httpx.Response(200, stream=Endless()))
+    with pytest.raises(Refused):
+        await client.readiness()
+    assert READY_MAX < sum(read) <= READY_MAX + 1000
+    await client.close()
 
 
 # --- bounded events

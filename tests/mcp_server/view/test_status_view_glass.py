@@ -1,7 +1,9 @@
 """What a call gets from its Glass: from memory, asked once for many, waited for within bounds, or refused."""
 
 import asyncio
+import gc
 import itertools
+import weakref
 
 import httpx
 import pytest
@@ -10,6 +12,7 @@ from view_world import EVERYTHING, SOME_POOLS, ViewWorld, Word, event_of, settle
 from mcp_server.caller import Sight
 from mcp_server.refused import Refused
 from mcp_server.rule import Rule
+from mcp_server.view.readings import KEPT_MAX
 from runners.wire.stream import StreamMessage
 
 
@@ -200,6 +203,35 @@ async def test_the_same_question_is_asked_once_while_it_is_under_way_and_for_a_m
     world.clock.move(0.01)
     await read(world)
     assert paths(world).count("/v1/word") == 2
+
+
+async def test_of_ever_new_questions_a_bounded_number_of_answers_is_kept_and_none_for_long(open_world):
+    world = await open_world(reading_kept_s=1)
+    world.fleet.at_once = True
+    answers = [
+        weakref.ref((await read(world, params={"a": number})).answer) for number in range(KEPT_MAX + 9)
+    ]
+    gc.collect()
+    assert sum(answer() is not None for answer in answers) == KEPT_MAX
+    asked = paths(world).count("/v1/word")
+    await read(world, params={"a": KEPT_MAX + 8})
+    assert paths(world).count("/v1/word") == asked
+    world.clock.move(1.01)
+    await read(world, params={"a": "one more"})
+    gc.collect()
+    assert sum(answer() is not None for answer in answers) == 0
+
+
+async def test_answers_that_nobody_asks_for_again_do_not_stay_in_memory(open_world):
+    world = await open_world(reading_kept_s=1)
+    world.fleet.at_once = True
+    answers = [weakref.ref((await read(world, sight=sight)).answer) for sight in (EVERYTHING, SOME_POOLS)]
+    world.clock.move(601)
+    world.views.sweep()
+    await settle()
+    world.views.sweep()
+    gc.collect()
+    assert [answer() for answer in answers] == [None, None]
 
 
 async def test_questions_that_differ_in_anything_are_not_the_same(world):
