@@ -3,6 +3,7 @@
 0 ok · 1 the answer is no · 2 bad use · 3 unreachable. The README documents them; scripts rely on them.
 """
 
+import sys
 from enum import IntEnum
 from typing import NoReturn
 
@@ -20,6 +21,7 @@ class Exit(IntEnum):
 
 
 def fail(code: Exit, message: str) -> NoReturn:
-    """End the verb: the message goes to standard error, as it is."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
+    """End the verb: the message goes to standard error, wrapped at a terminal only."""
+    console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    console.print(message, markup=False)
     raise typer.Exit(code)

@@ -49,7 +49,10 @@ def glance(fleet: dict[str, Any]) -> RenderableType:
         for pool in fleet["pools"]
         if pool["overrides"]
     ]
-    lines += [Text(f"  held: {held['count']} x {held['text']}") for held in fleet["held"]]
+    lines += [
+        Text(f"  held in {held['pool'] or 'the fleet'}: {held['count']} x {held['text']}")
+        for held in fleet["held"]
+    ]
     lines += [Text(line, style="bold red") for line in _wrong(fleet)]
     return Group(*lines)
 
