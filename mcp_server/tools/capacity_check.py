@@ -32,11 +32,19 @@ WITHIN_MAX_S = 86_400
 TOO_LATE = "starts_too_late"
 IN_TIME = "starts_in_time"
 _LABELS_UNKNOWN = "labels_unknown"
+# What an operator said, and what the fleet's settings say of a repository: neither passes with time.
+_PAUSED, _DRAINED = "fleet_paused", "pool_drained"
+_UNSERVED = ("repository_not_allowed", "installation_not_allowed", "public_repository")
 _NEAR = 3
 
 _QUEUE = "queue them; this is an outlook and reserves nothing"
 _UNSURE = "do not queue on this answer: nobody can tell now; check again in a moment"
-_WAIT = "wait, or queue fewer, and check again; until says when this should change, if anyone can"
+_WAIT = "wait, or queue fewer, and check again"
+_WAIT_UNTIL = f"{_WAIT}; until says when this should change"
+_STOPPED = (
+    "do not queue: an operator stopped this, and only an operator ends it; ask them, or check again later"
+)
+_NEVER = "do not queue: waiting does not change this; ask the operator whether this repository may be served"
 _LABELS = "correct the labels: fleet_overview lists the pools, pool_capacity what labels one serves"
 
 
@@ -110,7 +118,8 @@ async def run(ask: Ask, question: Question) -> Verdict:
         return _unsure(question, frame(found), VIEW_STALE if found.stale else PLAN_STALE)
     stopped = _stopped(seen.status, found.answer.pool)
     if stopped is not None:
-        return _no(question, frame(found), stopped, _WAIT)
+        pool = found.answer.pool
+        return _no(question, frame(found), stopped, _STOPPED).model_copy(update={"pool": pool})
     return _verdict(question, found, seen)
 
 
@@ -152,18 +161,29 @@ def _decided(question: Question, answer: CapacityAnswer, last: Expected | None) 
     if in_time:
         return _Decision(True, Rule.ALLOWED.value if answer.ok else IN_TIME, _QUEUE)
     if question.within_s is not None and (answer.ok or starts_in is not None):
-        return _Decision(False, TOO_LATE, _WAIT)
+        return _Decision(False, TOO_LATE, _otherwise(answer))
     if answer.ok:
         return _Decision(True, Rule.ALLOWED.value, _QUEUE)
-    return _Decision(False, PLAN_STALE if answer.why is None else answer.why.reason, _WAIT)
+    return _Decision(False, PLAN_STALE if answer.why is None else answer.why.reason, _otherwise(answer))
+
+
+def _otherwise(answer: CapacityAnswer) -> str:
+    """What to do instead of queueing: wait, if waiting can help."""
+    if answer.why is None:
+        return _WAIT
+    if answer.why.reason in (_PAUSED, _DRAINED):
+        return _STOPPED
+    if answer.why.reason in _UNSERVED:
+        return _NEVER
+    return _WAIT if answer.why.until is None else _WAIT_UNTIL
 
 
 def _stopped(status: FleetStatus, pool: str | None) -> str | None:
     """What an operator said since the planner decided: the view has it at once, the plan a pass later."""
     if status.paused:
-        return "fleet_paused"
+        return _PAUSED
     drained = any(each.drained for each in status.pools if each.name == pool)
-    return "pool_drained" if drained else None
+    return _DRAINED if drained else None
 
 
 def _unsure(question: Question, framed: dict[str, Any], rule: str) -> Verdict:

@@ -45,6 +45,21 @@ async def test_a_drain_or_a_pause_fails_the_gate_before_the_planner_has_heard_of
     assert (await tools.call("capacity_check", labels=["fly-gha-medium"]))["rule"] == "fleet_paused"
 
 
+async def test_only_what_may_pass_with_time_is_to_be_waited_for(tools):
+    await tools.fleet.plan()
+    full = await tools.call("capacity_check", **SMALL, jobs=3)
+    assert full["next_step"].startswith("wait")
+    assert ("until" in full) == ("until" in full["next_step"])
+    foreign = await tools.call("capacity_check", **SMALL, repository="elsewhere/api")
+    assert foreign["rule"] == "repository_not_allowed"
+    assert "waiting does not change this" in foreign["next_step"]
+    await tools.fleet.store.run(lambda conn: pools.set_override(conn, "gha-small", drained=True))
+    tools.fleet.clock.at += 2
+    drained = await tools.call("capacity_check", **SMALL)
+    assert (drained["rule"], drained["pool"]) == ("pool_drained", "gha-small")
+    assert "only an operator ends it" in drained["next_step"]
+
+
 async def test_a_stale_view_fails(tools):
     await tools.fleet.plan()
     tools.window.stale = True
