@@ -22,13 +22,15 @@ class Question(FleetArguments):
     """Which events."""
 
     actor: Annotated[str, Field(max_length=100, pattern=r"^[\x21-\x7e]+$")] | None = Field(
-        None, description="Who did it: planner, webhook, claim, hook, a loop's name, operator:NAME."
+        None,
+        description="Who did it: planner, webhook, claim, hook, observer …, or token:ID for whoever holds "
+        "that API token, as operators do.",
     )
     target: Annotated[str, Field(max_length=200, pattern=r"^[\x21-\x7e]+$")] | None = Field(
         None, description="To what: job/ID, runner/NAME, machine/NAME, pool/NAME, or the handle of one."
     )
     verb: WordAsked | None = Field(None, description="What was done: moved, requested, refused, drained …")
-    reason: WordAsked | None = Field(None, description="Why: a Reason.")
+    reason: WordAsked | None = Field(None, description="Why: a reason, as other answers spell it.")
     since: Moment | None = None
     until: Moment | None = None
     order: Literal["newest", "oldest"] = "newest"
