@@ -20,7 +20,8 @@ $(READY): requirements/dev.txt pyproject.toml tools/setup.sh
 demo: $(READY) ## one job narrated, then 60 with faults, judged by the simulators' logs (ARGS="--seed 7")
 	@$(BIN)/fly-gha demo $(ARGS)
 
-test: $(READY) ## every test: SQLite, PostgreSQL, real processes
+test: $(READY) ## every test: SQLite, PostgreSQL, real processes, a real browser
+	@$(BIN)/python tests/browser/chromium.py
 	@env -u ARGS -u MAKELEVEL -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(READY) ## ruff, mypy --strict, import contracts, generated docs

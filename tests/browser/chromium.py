@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HINT = (
@@ -26,6 +27,7 @@ def chromium(environ=os.environ, which=shutil.which, run=subprocess.run, root=No
         return found
     found = _found(which)
     if found is None and which("apt-get") and (os.geteuid() == 0 if root is None else root):
+        print("tests: installing Debian's Chromium, once; this takes a minute or two", file=sys.stderr)  # noqa: T201
         for command in (
             ["apt-get", "update"],
             ["apt-get", "install", "-y", "--no-install-recommends", "chromium"],
@@ -40,3 +42,11 @@ def chromium(environ=os.environ, which=shutil.which, run=subprocess.run, root=No
 
 def _found(which):
     return next((path for name in NAMES if (path := which(name))), None)
+
+
+if __name__ == "__main__":
+    # Before the tests, since each of them has less time than an installation takes.
+    try:
+        chromium()
+    except RuntimeError as missing:
+        sys.exit(str(missing))

@@ -218,6 +218,13 @@ def run_asking(command):
     return run
 
 
+def run_doctor(world, _folder):
+    """It looks at everything and ends with a verdict; its own tests judge that."""
+    done = shell("fly-gha doctor", cwd=world.place.folder)
+    assert done.returncode in (0, 1), done.stderr
+    assert "ok" in done.stdout
+
+
 PATH_LINE = 'export PATH="$PWD/.venv/bin:$PATH"'
 PUBLISH = "FLY_GHA_FLEET__SECRETS_FILE=publisher.secrets fly-gha tokens publish"
 PUBLISH_ONCE = f"{PUBLISH} --once"
@@ -230,6 +237,7 @@ STATUS_CREATE = "(umask 077; fly-gha token create --local --name status --scope 
 STATUS_TOKEN = "fly-gha-status token create --name anna-agent --project acme"
 DRAIN = 'fly-gha drain gha-medium --wait --reason "new image" --yes'
 SCALE = "fly-gha scale gha-small --max 12 --ready 2"
+LOOKS = ("fly-gha jobs", "fly-gha runners", "fly-gha cost --by repo")
 EXPORTS = (
     "export FLY_GHA_TOKEN_FILE=me.token",
     "export FLY_GHA_TOKEN_FILE=operator.token",
@@ -264,6 +272,8 @@ KNOWN = {
     "fly-gha status": run_asking("fly-gha status"),
     WHY: run_asking(WHY),
     "fly-gha events --limit 20": run_asking("fly-gha events --limit 20"),
+    **{command: run_asking(command) for command in LOOKS},
+    "fly-gha doctor": run_doctor,
     # tests/cli/test_cli_serving.py starts it with the world that docs/demo.md shows.
     "fly-gha sim --config world.json": run_asking("fly-gha sim --help"),
 }
