@@ -76,6 +76,14 @@ class Noted:
         await self.app(scope, receive, send)
 
 
+def a_token(file, *, name="agent", project="acme", scopes=tuple(Scope), **limits):
+    """A new caller's token, kept in that file."""
+    now = SystemClock().now()
+    made = new_token(secrets.token_bytes, name=name, project=project, scopes=scopes, now=now, **limits)
+    TokenFile(file).change(lambda kept: ((*kept, made.token), None))
+    return made.text.get_secret_value()
+
+
 @dataclass
 class StatusWorld:
     """Everything, running."""
@@ -89,13 +97,9 @@ class StatusWorld:
     tokens_file: Path
     audit_dir: Path
 
-    def token(self, *, name="agent", project="acme", scopes=tuple(Scope), **limits):
+    def token(self, **fields):
         """A new caller's token."""
-        made = new_token(
-            secrets.token_bytes, name=name, project=project, scopes=scopes, now=SystemClock().now(), **limits
-        )
-        TokenFile(self.tokens_file).change(lambda kept: ((*kept, made.token), None))
-        return made.text.get_secret_value()
+        return a_token(self.tokens_file, **fields)
 
     async def told(self):
         """Return when the service has heard of everything the fleet has committed."""
@@ -116,6 +120,32 @@ class StatusWorld:
 
 
 @contextlib.asynccontextmanager
+async def status_served(chosen, token, *, clock=None, files=None):
+    """The whole service over HTTP in front of whatever dispatcher; itself and its base URL."""
+    identity = TokenIdentity(chosen.tokens_file)
+    parts = Parts(identity, lambda: SecretStr(token), secrets.token_bytes, chosen.audit_dir, files=files)
+    service = Service(chosen, clock or SystemClock(), parts)
+    await service.open()
+
+    @contextlib.asynccontextmanager
+    async def lifespan():
+        yield
+        await service.close()
+
+    app = build_web(
+        service.server(presented),
+        chosen,
+        admit=service.checkpoint.admit,
+        refuse=service.checkpoint.refuse,
+        new_id=service.new_id,
+        health=service.health,
+        lifespan=lifespan,
+    )
+    async with served(app, Connection) as url:
+        yield service, url
+
+
+@contextlib.asynccontextmanager
 async def status_world(directory, *, fleet=None, files=None, **figures):
     """A world with two pools in sight, nothing queued."""
     store = InlineStore()
@@ -131,26 +161,7 @@ async def status_world(directory, *, fleet=None, files=None, **figures):
             audit_dir=directory / "audit",
             **figures,
         )
-        identity = TokenIdentity(chosen.tokens_file)
-        parts = Parts(identity, lambda: SecretStr(token), secrets.token_bytes, chosen.audit_dir, files=files)
-        service = Service(chosen, SystemClock(), parts)
-        await service.open()
-
-        @contextlib.asynccontextmanager
-        async def lifespan():
-            yield
-            await service.close()
-
-        app = build_web(
-            service.server(presented),
-            chosen,
-            admit=service.checkpoint.admit,
-            refuse=service.checkpoint.refuse,
-            new_id=service.new_id,
-            health=service.health,
-            lifespan=lifespan,
-        )
-        async with served(app, Connection) as url:
+        async with status_served(chosen, token, files=files) as (service, url):
             yield StatusWorld(
                 world, noted, service, url, dispatcher_url, token, chosen.tokens_file, chosen.audit_dir
             )
