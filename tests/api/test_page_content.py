@@ -82,6 +82,22 @@ async def test_what_is_wrong_comes_worst_first(world):
     assert "The fleet is paused" in said
 
 
+async def test_what_went_wrong_in_the_last_hour_is_told_with_what_to_do(world):
+    for name, at in (("r-1", NOW - 60), ("r-2", NOW - 30), ("r-3", NOW - 3700)):
+        await world.store.run(
+            lambda conn, target=f"runner/{name}", when=at: events.append(
+                conn, at=when, actor="planner", verb="moved", target=target, reason=Reason.NEVER_CLAIMED
+            )
+        )
+    await world.plan()
+    text = plain(part(await page(world), "wrong"))
+    assert "Nothing is wrong." in text
+    assert "In the last hour never_claimed 2 times" in text
+    assert "What to do: check that Machines can reach fleet.public_url" in text
+    limited = plain(part(await page(world, pools=("gha-small",)), "wrong"))
+    assert "never_claimed" not in limited
+
+
 async def test_before_the_first_plan_that_is_what_is_wrong(world):
     assert "The planner has not decided anything yet." in part(await page(world), "wrong")
 

@@ -44,8 +44,32 @@ async def visit(browser):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(visit):
-    """A busy fleet, served."""
+    """A busy fleet, served; for tests that change it."""
     return await visit(await busy_world())
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def museum(browser):
+    """One busy fleet for all tests that only look."""
+    site = await Site(browser, await busy_world()).open(("read",), {})
+    yield site
+    await site.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def glance(museum):
+    """A page that stays open, for tests that do nothing but look at it."""
+    page = await museum.signed_in()
+    museum.contexts.remove(page.context)
+    yield page
+    await page.context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def still(museum):
+    """The museum, left by each visitor as it was."""
+    yield museum
+    await museum.leave()
 
 
 @pytest.fixture(scope="session")

@@ -22,19 +22,17 @@ async def violations(page, axe):
     return {each["id"]: each["nodes"][0]["html"] for each in found["violations"] if each["impact"] in GRAVE}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_serious_on_any_page(site, axe, scheme):
+async def test_axe_finds_nothing_serious_on_any_page_in_light_or_dark(site, axe):
+    site.expected = ("404",)
     await site.operate("pools/gha-large/drain", reason="INC-42")
-    page = await site.signed_in(scheme=scheme)
-    assert await violations(page, axe) == {}
-    for path in ("/jobs/1", "/runners/acme-gha-small-r-0000-1", "/jobs/4711"):
-        site.expected = ("404",)
+    page = await site.signed_in()
+    for path in ("/", "/jobs/1", "/runners/acme-gha-small-r-0000-1", "/jobs/4711", "/signin"):
+        if path == "/signin":
+            await page.context.clear_cookies()
         await page.goto(site.url + path)
-        assert await violations(page, axe) == {}, path
-    await page.context.clear_cookies()
-    await page.goto(site.url)
-    await page.press("#token", "Enter")
-    assert await violations(page, axe) == {}, "sign-in"
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)
+            assert await violations(page, axe) == {}, (path, scheme)
 
 
 async def test_axe_finds_nothing_serious_on_a_phone_or_when_the_connection_is_lost(site, axe):
@@ -45,8 +43,8 @@ async def test_axe_finds_nothing_serious_on_a_phone_or_when_the_connection_is_lo
     assert await violations(page, axe) == {}
 
 
-async def test_axe_would_find_what_is_wrong(site, axe):
-    page = await site.signed_in()
+async def test_axe_would_find_what_is_wrong(still, axe):
+    page = await still.signed_in()
     await page.evaluate("""() => {
         const picture = document.createElement("img");
         picture.src = "/page/icon.svg";
@@ -56,25 +54,24 @@ async def test_axe_would_find_what_is_wrong(site, axe):
     assert {"image-alt", "color-contrast"} <= set(await violations(page, axe))
 
 
-async def test_the_page_has_landmarks_and_headings_in_order(site):
-    page = await site.signed_in()
+async def test_the_page_has_landmarks_and_headings_in_order(glance):
     for landmark in ("banner", "main", "contentinfo"):
-        await expect(page.get_by_role(landmark)).to_have_count(1)
-    regions = await page.get_by_role("region").all()
+        await expect(glance.get_by_role(landmark)).to_have_count(1)
+    regions = await glance.get_by_role("region").all()
     names = [await each.evaluate("each => each.querySelector('h2').textContent") for each in regions]
     assert names == [
         "At a glance", "What is wrong", "Pools", "Runners", "Queue", "Phase latencies",
         "Upstreams and budgets", "Events",
     ]  # fmt: skip
-    levels = await page.evaluate(
+    levels = await glance.evaluate(
         "[...document.querySelectorAll('h1, h2, h3')].map((each) => Number(each.tagName[1]))"
     )
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-async def test_the_keyboard_leads_everywhere(site):
-    page = await site.signed_in()
+async def test_the_keyboard_leads_everywhere(still):
+    page = await still.signed_in()
     await page.keyboard.press("Tab")
     await expect(page.locator(".skip")).to_be_focused()
     await page.keyboard.press("Enter")
@@ -97,8 +94,8 @@ async def test_the_keyboard_leads_everywhere(site):
     await expect(page.locator("h1")).to_have_text(f"Runner {name}")
 
 
-async def test_arrows_go_from_row_to_row_as_the_eye_does(site):
-    page = await site.signed_in(viewport=PHONE)
+async def test_arrows_go_from_row_to_row_as_the_eye_does(still):
+    page = await still.signed_in(viewport=PHONE)
     cells = page.locator("#crew-gha-small .cell")
     await cells.nth(2).focus()
     await page.keyboard.press("ArrowDown")
@@ -150,23 +147,21 @@ async def test_a_screen_reader_hears_what_goes_wrong_and_nothing_of_what_merely_
     assert len(await page.evaluate("heard")) == 1
 
 
-async def test_motion_is_left_out_for_who_asked_for_less(site):
-    seconds = {}
+async def test_motion_is_left_out_for_who_asked_for_less(glance):
+    cell, seconds = glance.locator(".grid .cell").first, {}
     for motion in ("reduce", "no-preference"):
-        page = await site.signed_in(reduced_motion=motion)
-        cell = page.locator(".grid .cell").first
+        await glance.emulate_media(reduced_motion=motion)
         seconds[motion] = await cell.evaluate("each => getComputedStyle(each).transitionDuration")
     assert seconds["reduce"] == "0s"
     assert seconds["no-preference"] != "0s"
 
 
-async def test_no_state_is_told_by_colour_alone(site):
-    page = await site.signed_in()
-    cells = await page.locator(".grid .cell").evaluate_all(
+async def test_no_state_is_told_by_colour_alone(glance):
+    cells = await glance.locator(".grid .cell").evaluate_all(
         "all => all.map((each) => [each.className.split(' ')[1], each.textContent])"
     )
     marks = dict(cells)
     assert len(marks) == 7
     assert len(set(marks.values())) == 7
-    for level in await page.locator(".problems .level, .badge").all_text_contents():
+    for level in await glance.locator(".problems .level, .badge").all_text_contents():
         assert level.strip()

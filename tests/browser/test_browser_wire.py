@@ -68,7 +68,7 @@ async def test_a_page_that_nobody_sees_asks_for_nothing_and_catches_up_when_it_i
         Object.defineProperty(document, "hidden", { get: () => window.away, configurable: true });
         window.away = true;
     }""")
-    await page.wait_for_timeout(1100)
+    await page.wait_for_timeout(150)
     asked.clear()
     await add_jobs(site.world, 1, first=7001)
     await plan_now(site.world)

@@ -17,13 +17,19 @@ from runners.api.page.overview import Overview, overview
 from runners.api.page.render import Part, Renderer
 from runners.api.page.tries import Tries
 from runners.api.port import FleetPort, PlanView
+from runners.api.read_incidents import IncidentQuestion, incident_page
 from runners.api.reading import Reader, Reading
 from runners.api.sight import Sight
 from runners.registration.bounded import BoundedEvents
+from runners.wire.incident import Incident
+from runners.wire.times import rfc3339
 
 PARTS = ("summary", "wrong", "pools", "runners", "queue", "phases", "limits", "events")
 # A thousand runners take some 50 ms to read and draw: a tenth of the time at worst.
 KEPT_S = 0.5
+# Looking through an hour of events costs more than all the rest, and an hour changes slowly.
+LATELY_S = 3600.0
+LATELY_KEPT_S = 15.0
 # Differently limited tokens with a page open at a time; one more draws anew and crowds the oldest out.
 SIGHTS_MAX = 32
 
@@ -60,6 +66,7 @@ class Desk:
         self.bounded = BoundedEvents()
         self._port = port
         self._drawn: dict[Sight, _Drawn] = {}
+        self._lately: dict[Sight, tuple[float, tuple[Incident, ...]]] = {}
 
     async def overview(self, request: Request, viewer: Viewer) -> Overview:
         """The fleet now, as this viewer may see it.
@@ -68,6 +75,18 @@ class Desk:
             StoreUnavailable: it cannot be read.
         """
         return (await self._now(request, viewer)).seen
+
+    async def lately(self, viewer: Viewer) -> tuple[Incident, ...]:
+        """What went wrong in the last LATELY_S, as the read API tells it, at most LATELY_KEPT_S old."""
+        now = self._port.clock.now()
+        at, told = self._lately.pop(viewer.sight, (None, ()))
+        if at is None or not 0 <= now - at < LATELY_KEPT_S:
+            question = IncidentQuestion(since=rfc3339(now - LATELY_S))
+            at, told = now, (await incident_page(self._port, viewer, question)).incidents
+        while len(self._lately) >= SIGHTS_MAX:
+            del self._lately[next(iter(self._lately))]
+        self._lately[viewer.sight] = (at, told)
+        return told
 
     async def parts(self, request: Request, viewer: Viewer) -> Update:
         """The same, at most KEPT_S old, with its parts drawn."""
@@ -81,13 +100,20 @@ class Desk:
     async def _now(self, request: Request, viewer: Viewer) -> _Drawn:
         reader = cast(Reader, request.app.state.reader)
         phases = cast(Phases, request.app.state.phases)
-        latest = self._port.latest
+        latest, lately = self._port.latest, await self.lately(viewer)
 
         def op(conn: Connection) -> _Drawn:
             reading = reader.within(conn)
             kept = self._drawn.pop(viewer.sight, None)
-            if kept is None or kept.reading is not reading or kept.latest is not latest:
-                kept = _Drawn(reading, latest, overview(conn, self._port, reading, phases, viewer.sight))
+            if (
+                kept is None
+                or kept.reading is not reading
+                or kept.latest is not latest
+                or kept.seen.lately != lately
+            ):
+                kept = _Drawn(
+                    reading, latest, overview(conn, self._port, reading, phases, viewer.sight, lately)
+                )
             while len(self._drawn) >= SIGHTS_MAX:
                 del self._drawn[next(iter(self._drawn))]
             self._drawn[viewer.sight] = kept

@@ -22,6 +22,7 @@ from runners.model.nouns import Event, Job
 from runners.model.states import PHASES, JobState
 from runners.store import events
 from runners.wire.event import EventView
+from runners.wire.incident import Incident
 from runners.wire.job import JobView
 from runners.wire.status import FleetStatus
 
@@ -39,12 +40,14 @@ class Overview:
         at: of the reading, Unix seconds.
         queue: the first QUEUE_SHOWN that wait, those queued for a runner before those awaiting approval.
         queue_more: how many more there are.
+        lately: what went wrong in the last hour.
         machines: how many there are.
     """
 
     at: float
     status: FleetStatus
     problems: tuple[Problem, ...]
+    lately: tuple[Incident, ...]
     orders: Mapping[str, Order]
     crews: tuple[Crew, ...]
     legend: tuple[tuple[str, str, int, str], ...]
@@ -56,7 +59,14 @@ class Overview:
     machines: int
 
 
-def overview(conn: Connection, port: FleetPort, reading: Reading, phases: Phases, sight: Sight) -> Overview:
+def overview(
+    conn: Connection,
+    port: FleetPort,
+    reading: Reading,
+    phases: Phases,
+    sight: Sight,
+    lately: tuple[Incident, ...],
+) -> Overview:
     """The fleet as ``sight`` sees it; ``reading`` is of the same transaction."""
     phases.catch_up(conn)
     look = Look(conn, sight, port.settings)
@@ -69,6 +79,7 @@ def overview(conn: Connection, port: FleetPort, reading: Reading, phases: Phases
         at=reading.at,
         status=status,
         problems=wrong(status, said),
+        lately=lately,
         orders=said,
         crews=crews(view),
         legend=legend(status.runners),

@@ -44,6 +44,8 @@ export class Live {
     source.addEventListener("heartbeat", heard);
     source.addEventListener("error", () => {
       this.lose();
+      // Asked at once, a dispatcher that ended the session says so; one that is gone says nothing.
+      this.refresh();
       // Otherwise the browser comes back by itself.
       if (source.readyState === EventSource.CLOSED) this.again();
     });
