@@ -63,7 +63,7 @@ async def make_token(fleet: Fleet, viewer: Admin, access: Accesses, request: Req
             expires_at=_end(viewer, body, act.now),
         )
         tokens.insert(act.conn, made.row, made.secret_hash)
-        act.event("token_made", f"token/{made.row.id}", _described(made.row))
+        act.event("token_made", f"token/{made.row.id}", described(made.row))
         answer = TokenMade(
             text=made.text.get_secret_value(),
             token=_view(made.row, act.now),
@@ -157,7 +157,7 @@ def _end(viewer: Viewer, body: TokenBody, now: float) -> float | None:
     return own if asked is None else asked
 
 
-def _described(token: ApiToken) -> str:
+def described(token: ApiToken) -> str:
     """``none -> read operate, pools gha-small, ends 2026-…``; never the text."""
     limits = [
         f"{name} {' '.join(given)}"

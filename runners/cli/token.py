@@ -50,7 +50,7 @@ def create(
     """Make a token and print it, once."""
     scopes, repositories, pools = list(scope or ("read",)), list(repository or ()), list(pool or ())
     if local:
-        made = token_local.create(config, name, scopes, repositories, pools, days)
+        made = token_local.create(config, name, scopes, repositories, pools, days, reason)
     else:
         limits = {"repositories": repositories, "pools": pools, "days": days}
         body = {"name": name, "scopes": scopes, **limits, "reason": reason}
@@ -97,7 +97,7 @@ def revoke(
 ) -> None:
     """End a token now."""
     if local:
-        ended = token_local.revoke(config, token_id)
+        ended = token_local.revoke(config, token_id, reason)
     else:
         path = f"/v1/tokens/{segment(token_id)}"
         answer = Dispatcher(url, token_file).change("DELETE", path, {"reason": reason})

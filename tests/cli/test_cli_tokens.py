@@ -33,6 +33,17 @@ def test_a_token_made_here_opens_the_dispatcher_until_it_is_revoked(world):
     assert made["token"] not in refused.stderr
 
 
+def test_a_token_made_or_ended_here_is_an_event_as_over_http(world):
+    fleet = str(world.place.fleet)
+    made = json.loads(token(fleet, "create", "--pool", "gha-small", "--reason", "ana", "--json").stdout)
+    assert token(fleet, "revoke", made["id"]).exit_code == 0
+    told = ask("events", "--target", f"token/{made['id']}", "--json", env=world.access).stdout
+    begun, ended = [json.loads(line) for line in told.splitlines()]
+    assert (begun["actor"], begun["verb"]) == ("local", "token_made")
+    assert begun["detail"] == "none -> read, pools gha-small, ends never; said: ana"
+    assert (ended["verb"], ended["detail"]) == ("token_revoked", "valid -> revoked; no reason given")
+
+
 def test_a_token_without_the_scope_read_is_told_so(world):
     made = token(str(world.place.fleet), "create", "--scope", "operate").stdout.strip()
     refused = ask("status", env={"FLY_GHA_URL": world.place.url, "FLY_GHA_TOKEN": made})
@@ -78,6 +89,9 @@ def test_revoking_what_is_not_there_or_already_revoked_is_a_no(fleet):
         ("create", "--days", "soon"),
         ("create", "--days", "nan"),
         ("create", "--days", "inf"),
+        ("create", "--name", ""),
+        ("create", "--pool", "gha-larg"),
+        ("create", "--repository", "web"),
         ("revoke",),
         ("destroy",),
     ],
