@@ -9,6 +9,7 @@ from rich.console import Console
 
 from runners.cli.cells import time_of_day, words
 from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
+from runners.cli.outcome import Exit, fail
 from runners.cli.phases import phase_table
 from runners.cli.screen import screen
 
@@ -68,5 +69,10 @@ def _end(console: Console, found: dict[str, Any]) -> None:
 
 
 def _segment(name: str) -> str:
-    """The name as one segment of a path; the dispatcher says what could be no name."""
-    return quote(name, safe="") or "%20"
+    """The name as one segment of a path; the dispatcher says what could be no name.
+
+    Dots alone would lead elsewhere, and an empty name to the list.
+    """
+    if not name.strip("."):
+        fail(Exit.NO, f"There is no runner {name!r}; `fly-gha runners --all` lists those that are known.")
+    return quote(name, safe="")

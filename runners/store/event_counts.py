@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, case, func, literal_column, select
 
 from runners.model.reason import Reason
+from runners.store.events import revision
 from runners.store.tables import events
 
 # Tokens are many and their ids are nobody's business in a metric.
@@ -40,7 +41,6 @@ def counted(conn: Connection, after: int, upto: int) -> tuple[Done, ...]:
 
 def seq_before(conn: Connection, since: float) -> int:
     """The highest seq that is older than every event at or after ``since`` (Unix seconds)."""
-    first = conn.execute(select(func.min(events.c.seq)).where(events.c.at >= since)).scalar_one_or_none()
-    if first is not None:
-        return int(first) - 1
-    return int(conn.execute(select(func.max(events.c.seq))).scalar_one_or_none() or 0)
+    lowest = func.min(events.c.seq)
+    first = conn.execute(select(lowest).where(events.c.at >= since).order_by(lowest)).scalar_one_or_none()
+    return revision(conn) if first is None else int(first) - 1
