@@ -3,6 +3,7 @@
 import json
 import secrets
 import sys
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from mcp_server.cli.outcome import Exit, fail
 from mcp_server.settings import DAY_S, PREFIX, StatusSettings
 from mcp_server.token_file import TokenFile, TokensUnusable
 from mcp_server.tokens import NewToken, Token, new_token
+from mcp_server.tools.registry import TOOLS
 from runners.upstream.clock import SystemClock
 from runners.wire.times import maybe_rfc3339, rfc3339
 
@@ -50,6 +52,7 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Make a token and print it, once."""
+    _check_tools(tool or (), scope or DEFAULT_SCOPES)
     now, file = SystemClock().now(), _ready(file)
 
     def make() -> NewToken:
@@ -124,6 +127,16 @@ def revoke(
     if revoked is None:
         fail(Exit.NO, f"No token that could be revoked has the id {token_id!r} in {file}.")
     typer.echo(json.dumps(_fields(revoked)) if as_json else f"token {revoked.id} is revoked")
+
+
+def _check_tools(names: Iterable[str], scopes: Collection[Scope]) -> None:
+    """Refuse a tool that does not exist or that the scopes do not open: the token opens less than it says."""
+    known = {tool.name: tool.scope for tool in TOOLS}
+    for name in names:
+        if name not in known:
+            fail(Exit.BAD_USE, f"--tool: there is no such tool; the tools are {', '.join(known)}.")
+        if known[name] not in scopes:
+            fail(Exit.BAD_USE, f"--tool {name} needs --scope {known[name]}.")
 
 
 def _ready(file: Path) -> Path:

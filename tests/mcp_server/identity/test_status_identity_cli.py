@@ -152,3 +152,13 @@ def test_a_home_that_cannot_be_written_is_unreachable_in_one_sentence(tmp_path):
 
 def test_it_is_a_group_that_the_command_line_can_take_in():
     assert isinstance(app, typer.Typer)
+
+
+def test_a_tool_that_the_token_could_not_call_is_bad_use(ask, path):
+    unknown = ask("create", "--tool", "queue_lst")
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "queue_list" in unknown.stderr
+    closed = ask("create", "--tool", "usage_summary")
+    assert (closed.exit_code, closed.stdout) == (2, "")
+    assert "--scope usage" in closed.stderr
+    assert not path.exists()
