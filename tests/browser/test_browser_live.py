@@ -151,7 +151,7 @@ async def test_a_wrong_token_is_said_and_signing_out_ends_the_page_in_every_tab(
 async def test_pictures_of_a_busy_fleet(site, shots):
     await site.operate("pools/gha-large/drain", reason="Fly has trouble in fra, see INC-42")
     await site.operate("pools/gha-medium/scale", max_machines=20, reason="budget")
-    page = await site.signed_in()
+    page = await site.signed_in(reduced_motion="reduce")
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
         ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
