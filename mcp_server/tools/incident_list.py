@@ -1,30 +1,31 @@
 """incident_list: what the fleet itself did wrong or lost lately, one entry for each Reason."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from mcp_server.caller import Scope
-from mcp_server.settings import DAY_S, StatusSettings
+from mcp_server.settings import StatusSettings
 from mcp_server.tools.asked import Moment
 from mcp_server.tools.cursors import after
 from mcp_server.tools.frame import frame
 from mcp_server.tools.output import Output, Part
 from mcp_server.tools.tool import Ask, FleetArguments, Tool
+from mcp_server.tools.window import Window, began
 from mcp_server.tools.words import Brief, Name, Sentence, Word
 from mcp_server.view.paths import path_of
 from runners.wire.incident import Incident, IncidentPage
 from runners.wire.times import Time, rfc3339
 
 NAME = "incident_list"
-Window = Literal["24h", "7d", "30d"]
-_DAYS = {"24h": 1, "7d": 7, "30d": 30}
 
 
 class Question(FleetArguments):
     """Which window."""
 
-    window: Window = Field("24h", description="Up to now. Not used when since is given.")
+    window: Window = Field(
+        "24h", description="Up to now; today: since midnight UTC. Not used when since is given."
+    )
     since: Moment | None = None
     until: Moment | None = Field(None, description="The end, with its zone; now when absent.")
     cursor: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_]+$")] | None = Field(
@@ -75,7 +76,7 @@ def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it
 async def run(ask: Ask, question: Question) -> Incidents:
     """One question to the dispatcher."""
     attempted = f"call {NAME}"
-    params = {"since": question.since or rfc3339(ask.now - _DAYS[question.window] * DAY_S)}
+    params = {"since": question.since or rfc3339(began(question.window, ask.now))}
     if question.until is not None:
         params["until"] = question.until
     found = await ask.glass.get(
@@ -115,7 +116,7 @@ INCIDENT_LIST = Tool(
     output=Incidents,
     run=run,
     examples=(
-        ("Did the fleet lose anything today?", {}),
+        ("Did the fleet lose anything today?", {"window": "today"}),
         ("What failed this week?", {"window": "7d"}),
     ),
 )

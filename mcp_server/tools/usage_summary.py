@@ -5,21 +5,20 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from mcp_server.caller import Scope
-from mcp_server.settings import DAY_S, StatusSettings
+from mcp_server.settings import StatusSettings
 from mcp_server.tools.asked import LIMIT_MAX, Moment
 from mcp_server.tools.frame import frame
 from mcp_server.tools.output import Output, Part
 from mcp_server.tools.tool import Ask, FleetArguments, Tool
+from mcp_server.tools.window import Window, began
 from mcp_server.tools.words import Brief, Name
 from mcp_server.view.paths import path_of
 from runners.wire.times import Time, rfc3339
 from runners.wire.usage import Usage, UsageRow
 
 NAME = "usage_summary"
-Window = Literal["today", "24h", "7d", "30d"]
 Group = Literal["pool", "repository", "workflow", "day"]
 TOP_DEFAULT = 10
-_DAYS = {"24h": 1, "7d": 7, "30d": 30}
 
 
 class Question(FleetArguments):
@@ -79,7 +78,7 @@ def describe(settings: StatusSettings) -> str:  # noqa: ARG001 - no figure of it
 async def run(ask: Ask, question: Question) -> Summary:
     """One question to the dispatcher."""
     params: dict[str, str | list[str]] = {"by": list(dict.fromkeys(question.by))}
-    params["since"] = question.since or rfc3339(_begin(question.window, ask.now))
+    params["since"] = question.since or rfc3339(began(question.window, ask.now))
     if question.until is not None:
         params["until"] = question.until
     found = await ask.glass.get(
@@ -97,11 +96,6 @@ async def run(ask: Ask, question: Question) -> Summary:
         groups=len(answer.rows),
         others=_rest(total, rows) if len(rows) < len(answer.rows) else None,
     )
-
-
-def _begin(window: Window, now: float) -> float:
-    """Unix seconds at which the window begins."""
-    return now // DAY_S * DAY_S if window == "today" else now - _DAYS[window] * DAY_S
 
 
 def _sum(row: UsageRow) -> Sum:

@@ -10,6 +10,7 @@ from mcp_server.rule import Rule
 from runners.model.reason import Reason
 from runners.model.states import JobState, RunnerState
 from runners.store import events
+from runners.wire.times import rfc3339
 
 
 async def record(tools, *rows):
@@ -124,6 +125,12 @@ async def test_usage_is_today_by_pool_unless_asked_otherwise_and_the_rest_is_sum
     assert len(top["rows"]) == 1
     assert top["groups"] >= 3
     assert top["rows"][0]["usd"] + top["others"]["usd"] == pytest.approx(top["total"]["usd"], abs=0.001)
+
+
+@pytest.mark.parametrize("tool", ["incident_list", "usage_summary"])
+async def test_today_begins_at_midnight_utc_wherever_it_may_be_asked_for(tools, tool):
+    answer = await tools.call(tool, window="today")
+    assert answer["since"] == rfc3339(tools.fleet.clock.at // 86_400 * 86_400)
 
 
 async def test_a_window_that_makes_no_sense_is_refused(tools):
