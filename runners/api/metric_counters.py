@@ -78,6 +78,11 @@ class EventCounts:
         self._counts: Counter[tuple[str, str, str]] = Counter()
 
     @property
+    def since(self) -> float:
+        """When counting began."""
+        return self._since
+
+    @property
     def counts(self) -> Mapping[tuple[str, str, str], int]:
         """By actor, verb and Reason."""
         return self._counts

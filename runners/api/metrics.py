@@ -22,6 +22,7 @@ from runners.api.port import FleetPort
 from runners.api.reading import Reader
 from runners.api.status_view import fleet_status
 from runners.control.cost import Cost, today
+from runners.model.reason import Reason
 from runners.planning.buckets import creates_left, writes_left
 from runners.upstream.breaker import BreakerState
 from runners.upstream.tally import BOUNDS, Durations
@@ -32,6 +33,16 @@ __all__ = ("BUCKETS", "Phases", "router")
 
 router = APIRouter(tags=["read"])
 Sample = tuple[str, tuple[str, ...], float]
+# Shown from the start: a counter that appears with its first count has no increase that an alert could see.
+_REFUSALS = (
+    Reason.SIGNATURE_WRONG,
+    Reason.SIGNATURE_MISSING,
+    Reason.BODY_TOO_LARGE,
+    Reason.BODY_NOT_JSON,
+    Reason.CONTENT_TYPE_WRONG,
+    Reason.PAYLOAD_MALFORMED,
+    Reason.CREDENTIAL_MISSING,
+)
 _SPENT_ON = ("busy", "boot", "spare", "idle", "stopped")
 
 
@@ -107,7 +118,8 @@ class _Scrape:
         yield from (("events_total", labels, n) for labels, n in sorted(self._counts.counts.items()))
         yield from (("operator_actions_total", (verb,), n) for verb, n in self._counts.by_operators().items())
         yield from (("webhooks_total", (reason,), n) for reason, n in meters.webhooks.items())
-        yield from (("webhook_refusals_total", (reason,), n) for reason, n in meters.refused_webhooks.items())
+        refused: dict[str, int] = {**dict.fromkeys(map(str, _REFUSALS), 0), **meters.refused_webhooks}
+        yield from (("webhook_refusals_total", (reason,), n) for reason, n in refused.items())
 
     def _pools(self) -> Iterator[Sample]:
         now = self._fleet.clock.now()
@@ -165,8 +177,9 @@ class _Scrape:
     def _loops(self) -> Iterator[Sample]:
         now = self._fleet.clock.now()
         for health in self._fleet.loops():
-            if health.last_pass_at is not None:
-                yield "loop_lag_seconds", (health.name,), max(0.0, now - health.last_pass_at)
+            # A loop that never ended a pass lags since the dispatcher began.
+            since = self._counts.since if health.last_pass_at is None else health.last_pass_at
+            yield "loop_lag_seconds", (health.name,), max(0.0, now - since)
             yield "loop_period_seconds", (health.name,), health.period
             yield "loop_passes_total", (health.name,), health.passes
             yield "loop_failures_total", (health.name,), health.failures

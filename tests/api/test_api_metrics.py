@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from runners.api.metric_counters import PHASE_SECONDS
 from runners.api.metric_names import PREFIX, SERIES, series
+from runners.control.loop import LoopHealth
 from runners.model.reason import Reason
 from runners.model.states import JobState, RunnerState
 from runners.store import runners
@@ -198,3 +199,12 @@ async def test_two_scrapes_at_once_count_what_has_gone_once(open_world):
     samples = await scrape(world)
     assert of(samples, "phase_seconds_count", pool="gha-small", phase="gone") == 1
     assert of(samples, "events_total", actor="webhook", verb="accepted", reason="demand") == 1
+
+
+async def test_refusals_are_zero_before_the_first_one_and_a_loop_that_never_ran_lags(world):
+    world.health.append(LoopHealth("runner-list", 30.0, failures=3))
+    world.clock.at += 100
+    samples = await scrape(world)
+    assert of(samples, "webhook_refusals_total", reason="signature_wrong") == 0
+    assert of(samples, "loop_lag_seconds", loop="runner-list") == 100
+    assert of(samples, "loop_failures_total", loop="runner-list") == 3

@@ -189,3 +189,10 @@ def test_the_routes_users_rely_on_are_documented(route):
 
 def test_every_metric_is_documented():
     assert KEY.findall(page("docs/metrics.md")) == list(series())
+
+
+def test_every_alert_rests_on_metrics_that_exist():
+    _, _, alerts = page("docs/metrics.md").partition("## What to alert on")
+    named = set(re.findall(r"\bfly_gha_\w+", alerts))
+    assert len(named) > 8
+    assert named <= set(series())
