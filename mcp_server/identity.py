@@ -106,7 +106,8 @@ class TokenIdentity:
             self._take(self._file.read())
         except TokensUnusable as unusable:
             self._tried_at = now
-            self._report(str(unusable))
+            # Anybody may ask for health: where the file is, only the log says.
+            self._report(f"the token file cannot be used: {unusable.why}", told=str(unusable))
 
     def _take(self, tokens: tuple[Token, ...] | None) -> None:
         if tokens is None and self._known:
@@ -121,14 +122,14 @@ class TokenIdentity:
         since = now - (self._tried_at or 0.0)
         return self._problem is not None and not 0 <= since < RETRY_S
 
-    def _report(self, problem: str | None) -> None:
+    def _report(self, problem: str | None, *, told: str = "") -> None:
         if problem == self._problem:
             return
         self._problem = problem
         if problem is None:
             log.info("tokens_readable")
         else:
-            log.warning("tokens_unusable", why=problem)
+            log.warning("tokens_unusable", why=told or problem)
 
 
 class LocalIdentity:

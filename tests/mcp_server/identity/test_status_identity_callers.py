@@ -112,7 +112,9 @@ async def test_when_the_file_breaks_the_last_good_reading_stays_and_the_problem_
         for _ in range(3):
             assert (await identity.identify(made.text, NOW)).id == made.token.id
         assert await rule(identity, other.text) is Rule.TOKEN_UNKNOWN
+    # Health is open to anybody, who need not know where the tokens are.
     assert identity.problem(NOW)
+    assert str(path.parent) not in identity.problem(NOW)
     assert identity.readable
     assert [line["event"] for line in logs] == ["tokens_unusable"]
     assert made.token.secret_hash not in str(logs)
