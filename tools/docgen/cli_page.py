@@ -20,6 +20,9 @@ def cli_page() -> str:
         "`fly-gha VERB --help` says the same. Verbs that read ask a running dispatcher over HTTP, at "
         "`--url` or `FLY_GHA_URL`, with the token in `--token-file`, `FLY_GHA_TOKEN_FILE` or "
         "`FLY_GHA_TOKEN`; a token is never an argument, since arguments show in process lists.",
+        "`fly-gha --install-completion` makes the shell complete verbs and options (bash, zsh, fish, "
+        "PowerShell); `--show-completion` prints the script instead. At a terminal answers fit 80 columns; "
+        "in a file or a pipe lines stay whole.",
         "## Exit codes",
         table(("Code", "Means"), [(str(int(code_)), EXIT_MEANINGS[code_]) for code_ in Exit]),
         *(part for path, command in verbs() for part in _verb(path, command)),
@@ -58,7 +61,8 @@ def _verb(path: str, command: Any) -> Iterator[str]:
     options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
     usage = " ".join((PROGRAM, path, *(each.metavar or each.name.upper() for each in arguments), "[OPTIONS]"))
     yield f"## `{PROGRAM} {path}`"
-    yield f"{_first(command)}\n\n    {usage}"
+    said = [plain(paragraph) for paragraph in (command.help or "").split("\n\n")]
+    yield "\n\n".join((*said, f"    {usage}"))
     rows = [(code(each.metavar or each.name.upper()), "required", each.help or "") for each in arguments]
     rows += [(", ".join(code(name) for name in each.opts), _default(each), _help(each)) for each in options]
     if rows:

@@ -41,7 +41,8 @@ def metrics_page() -> str:
         "`GET /metrics` answers in Prometheus' text format, for a token with the scope `read`; a token "
         "that is limited to pools or repositories sees its pools only, and nothing of what is marked \u2217. "
         "Gauges are read at the scrape and never drift. Counters and histograms count from the start of this "
-        "dispatcher.",
+        "dispatcher. Several dispatchers on one database each show the whole fleet: take the maximum over "
+        "them, not the sum; only calls, loops, plans, streams and webhooks are each one's own.",
         table(("Series", "Kind", "Labels", "Meaning"), rows),
         "## What to alert on",
         table(("When", "PromQL"), [(when, code(expression)) for when, expression in ALERTS]),

@@ -36,7 +36,10 @@ def doctor(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check all that a fleet needs, before the dispatcher runs or while it does."""
+    """Check all that a fleet needs, before the dispatcher runs or while it does.
+
+    Exit 1 when a line failed. One that is unknown fails nothing: some things cannot be known from here.
+    """
     try:
         settings = load_settings(config)
     except FleetFileInvalid as error:
