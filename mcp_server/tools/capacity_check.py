@@ -24,7 +24,7 @@ from mcp_server.view.glass import Deep, Seen
 from mcp_server.view.paths import path_of
 from runners.wire.capacity import CapacityAnswer
 from runners.wire.status import FleetStatus
-from runners.wire.times import Time
+from runners.wire.times import Time, rfc3339
 
 NAME = "capacity_check"
 JOBS_MAX = 200
@@ -39,6 +39,7 @@ _NEAR = 3
 
 _QUEUE = "queue them; this is an outlook and reserves nothing"
 _UNSURE = "do not queue on this answer: nobody can tell now; check again in a moment"
+_UNSURE_UNTIL = "do not queue on this answer: nobody can tell before until; check again then"
 _WAIT = "wait, or queue fewer, and check again"
 _WAIT_UNTIL = f"{_WAIT}; until says when this should change"
 _STOPPED = (
@@ -97,7 +98,7 @@ async def run(ask: Ask, question: Question) -> Verdict:
     try:
         seen = await ask.glass.status(min_revision=question.min_revision, attempted=attempted)
     except Refused as refused:
-        return _unsure(question, {"stale": True}, refused.rule.value)
+        return _refused(ask, question, {"stale": True}, refused)
     if seen.stale:
         return _unsure(question, frame(seen), VIEW_STALE)
     late_after = ask.settings.stale_after_s
@@ -112,7 +113,7 @@ async def run(ask: Ask, question: Question) -> Verdict:
             min_revision=seen.revision,
         )
     except Refused as refused:
-        return _unsure(question, frame(seen), refused.rule.value)
+        return _refused(ask, question, frame(seen), refused)
     plan_age = seconds_between(found.answer.planned_at, found.as_of)
     if found.stale or plan_age is None or plan_age > late_after:
         return _unsure(question, frame(found), VIEW_STALE if found.stale else PLAN_STALE)
@@ -184,6 +185,14 @@ def _stopped(status: FleetStatus, pool: str | None) -> str | None:
         return _PAUSED
     drained = any(each.drained for each in status.pools if each.name == pool)
     return _DRAINED if drained else None
+
+
+def _refused(ask: Ask, question: Question, framed: dict[str, Any], refused: Refused) -> Verdict:
+    """A fail by a refusal's rule; one that says how long it holds, as an open breaker does, keeps that."""
+    if refused.retry_after_s is None:
+        return _unsure(question, framed, refused.rule.value)
+    until = rfc3339(ask.now + refused.retry_after_s)
+    return _no(question, framed, refused.rule.value, _UNSURE_UNTIL).model_copy(update={"until": until})
 
 
 def _unsure(question: Question, framed: dict[str, Any], rule: str) -> Verdict:

@@ -7,6 +7,7 @@ from mcp_server.refused import Refused
 from mcp_server.rule import Rule
 from runners.control.loop import LoopHealth
 from runners.store import pools
+from runners.wire.times import rfc3339
 
 SMALL = {"labels": ["fly-gha-small"]}
 
@@ -98,6 +99,15 @@ async def test_whatever_refuses_the_question_fails_the_gate_and_is_its_rule(tool
     if path == "/v1/status":
         assert "revision" not in answer
         assert answer["stale"] is True
+
+
+async def test_a_refusal_that_says_how_long_it_holds_keeps_the_gate_shut_until_then(tools):
+    await tools.fleet.plan()
+    held = Refused(Rule.BREAKER_OPEN, cause="c", attempted="a", next_step="n", retry_after_s=840.0)
+    tools.window.failing["/v1/capacity"] = held
+    answer = await tools.call("capacity_check", **SMALL)
+    assert answer["until"] == rfc3339(tools.fleet.clock.at + 840)
+    assert "before until" in answer["next_step"]
 
 
 async def test_labels_that_no_pool_serves_fail_and_the_nearest_that_are_served_are_offered(tools):
