@@ -1,6 +1,7 @@
 """What the doctor finds out about ``fleet.public_url``, asked from here."""
 
 import asyncio
+import socket
 import ssl
 from urllib.parse import urlsplit
 
@@ -22,7 +23,9 @@ async def addresses(url: str) -> tuple[str, ...] | Unread:
             found = await asyncio.get_running_loop().getaddrinfo(host, port)
     except TimeoutError:
         return Unread(f"the name server did not answer within {TIMEOUT_S:g} s")
-    except (OSError, UnicodeError):
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+            return Unread("the name server could not be asked now")
         return Unread(f"no address is known for {host}", refused=True, next_step="make a DNS record for it")
     return tuple(sorted({str(entry[4][0]) for entry in found}))
 
