@@ -114,8 +114,8 @@ class CredentialsPresent(Exception):
         self.offences = offences
         super().__init__(
             "start fly-gha-status: the environment holds credentials that a read-only server must not have: "
-            f"{_words(offences)}; next: unset them, and give this server a dispatcher token with the scope "
-            f"read as {OWN_TOKEN} and nothing else"
+            f"{_words(offences)}; next: start it without them (env -u NAME fly-gha-status); its own "
+            f"dispatcher token, with the scope read, is all it needs: {OWN_TOKEN}_FILE or {OWN_TOKEN}"
         )
 
 

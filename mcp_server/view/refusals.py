@@ -60,9 +60,10 @@ def of_status(answer: httpx.Response, attempted: str, now: float) -> Refused:
     if status in (httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.BAD_REQUEST):
         return Refused(
             Rule.ARGUMENT_INVALID,
-            cause="the dispatcher does not take these arguments together",
+            cause="the dispatcher does not take one of these arguments, or not together with another",
             attempted=attempted,
-            next_step="correct the arguments; leave out a cursor that belongs to another question",
+            next_step="correct the arguments: a reason is one that an answer showed, since is before until "
+            "and not too long ago, and a cursor belongs to the question that gave it",
         )
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return Refused(
