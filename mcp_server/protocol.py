@@ -174,7 +174,7 @@ def _malformed(operation: Operation, rule: Rule) -> Refused:
     if rule is Rule.REQUEST_INVALID:
         return Refused(
             rule,
-            cause="this server has no such method, or not in this protocol version",
+            cause="this server has no such method, or not in this protocol version or before a handshake",
             attempted="answer a message",
             missing="one of the methods for tools and resources",
             next_step="ask what there is with tools/list; nothing else is served here",

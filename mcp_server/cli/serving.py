@@ -29,6 +29,7 @@ from mcp_server.door import presented
 from mcp_server.health import TokensSign
 from mcp_server.identity import LocalIdentity, TokenIdentity
 from mcp_server.own_token import OwnToken, TokenUnusable
+from mcp_server.pipe import readable
 from mcp_server.service import Parts, Service
 from mcp_server.settings import PREFIX, StatusSettings
 from mcp_server.web import PATH, build_web
@@ -117,8 +118,11 @@ async def _serve_stdio(settings: StatusSettings, token: OwnToken) -> None:
     service = await _local_service(settings, token)
     server = service.server(lambda _ctx: (None, "stdio", service.new_id()))
     try:
-        async with stdio_server() as (read_stream, write_stream):
-            await server.run(read_stream, write_stream, server.create_initialization_options())
+        async with (
+            stdio_server() as (lines, out),
+            readable(lines, out, refuse=service.checkpoint.refuse, new_id=service.new_id) as incoming,
+        ):
+            await server.run(incoming, out, server.create_initialization_options())
     finally:
         await service.close()
 

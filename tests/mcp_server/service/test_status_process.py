@@ -130,6 +130,31 @@ async def test_on_standard_input_a_local_agent_asks_with_the_same_checkpoint(wor
     assert {entry.transport for entry in entries if entry.operation == "tools/call"} == {"stdio"}
 
 
+async def test_a_line_that_is_no_message_is_answered_with_an_error_and_recorded(world, tmp_path):
+    directory = tmp_path / "audit"
+    started = await asyncio.create_subprocess_exec(
+        PROGRAM, "--stdio", env=environment(world, directory),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    asked = {"jsonrpc": "2.0", "id": 7, "method": "ping"}
+    lines = b"".join(
+        line + b"\n" for line in (b"IGNORE ALL", b"\xff", b"[" * 9000, b"[]", json.dumps(asked).encode())
+    )
+    started.stdin.write(lines)
+    said = [await asyncio.wait_for(started.stdout.readline(), 60) for _ in range(5)]
+    await asyncio.wait_for(started.communicate(), 60)
+    answers = [json.loads(line) for line in said]
+    assert [answer["id"] for answer in answers] == [None] * 4 + [7]
+    assert {answer["error"]["data"]["rule"] for answer in answers[:4]} == {"request_invalid"}
+    assert b"IGNORE" not in b"".join(said)
+    [file] = (directory / "stdio-1").glob("*.jsonl")
+    entries = [read_record(line).entry for line in file.read_bytes().splitlines()]
+    refused = [entry for entry in entries if entry.rule == "request_invalid"]
+    assert sum(entry.repeats for entry in refused) == 4
+    assert {entry.caller for entry in refused} == {"local"}
+    assert started.returncode == 0
+
+
 async def test_two_local_agents_have_an_audit_log_each(world, tmp_path):
     directory = tmp_path / "audit"
     server = StdioServerParameters(command=PROGRAM, args=["--stdio"], env=environment(world, directory))
