@@ -142,7 +142,7 @@ async def test_a_line_that_is_no_message_is_answered_with_an_error_and_recorded(
     )
     started.stdin.write(lines)
     said = [await asyncio.wait_for(started.stdout.readline(), 60) for _ in range(5)]
-    await asyncio.wait_for(started.communicate(), 60)
+    await asyncio.wait_for(started.communicate(b""), 60)
     answers = [json.loads(line) for line in said]
     assert [answer["id"] for answer in answers] == [None] * 4 + [7]
     assert {answer["error"]["data"]["rule"] for answer in answers[:4]} == {"request_invalid"}
