@@ -2,9 +2,10 @@
 
 from typing import Literal
 
+from mcp_server.settings import DAY_S
+
 Window = Literal["today", "24h", "7d", "30d"]
 
-DAY_S = 86_400.0
 _DAYS = {"24h": 1, "7d": 7, "30d": 30}
 # A day that has just begun here may not have begun by the dispatcher's clock, and no window begins in future.
 _TODAY_AT_LEAST_S = 60.0

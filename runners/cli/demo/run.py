@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,23 @@ async def _run(options: Options, console: Console, json_file: Path | None) -> Su
             print_commands(console, options.program, place, summary, keep_serving=options.keep_serving)
             if options.keep_serving:
                 console.print(f"serving at {place.url} until Ctrl-C", markup=False)
-                while True:
-                    processes.check()
-                    await asyncio.sleep(1.0)
+                await until_stopped(processes)
         finally:
             await worlds.close()
             await reader.close()
     return summary
+
+
+async def until_stopped(processes: Processes) -> None:
+    """Leave it up until Ctrl-C or a signal: the way it is meant to end, so that the verdict stays the answer.
+
+    Raises:
+        DemoBroken: a process ended by itself.
+    """
+    with suppress(asyncio.CancelledError):
+        while True:
+            processes.check()
+            await asyncio.sleep(1.0)
 
 
 async def _start(processes: Processes, place: Place, console: Console) -> tuple[Worlds, Reader]:
