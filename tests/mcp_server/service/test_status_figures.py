@@ -196,6 +196,21 @@ async def test_5_failures_open_the_breaker_for_15_minutes_and_3_good_trials_clos
     assert world.service.dispatcher.breaker.value == "closed"
 
 
+async def test_a_revision_that_never_comes_costs_the_dispatcher_little_and_keeps_nobody_else_waiting(
+    tmp_path,
+):
+    async with fake_world(tmp_path, revision_wait_s=1) as world:
+        agent, other = world.agent(), world.agent(name="other")
+        await agent.call("fleet_overview")
+        before = world.fleet.asked["/v1/status"]
+        waiting = [asyncio.create_task(agent.call("fleet_overview", min_revision=2**62)) for _ in range(60)]
+        assert (await other.call("fleet_overview"))[0] == ""
+        assert not any(each.done() for each in waiting)
+        assert {rule for rule, _ in await asyncio.gather(*waiting)} == {"revision_not_reached"}
+        assert world.fleet.asked["/v1/status"] - before < len(waiting) / 2
+        assert (await agent.call("fleet_overview"))[0] == ""
+
+
 async def test_one_bad_trial_opens_the_breaker_again(world):
     agent = world.agent()
     await agent.call("fleet_overview")
