@@ -12,7 +12,7 @@ _TODAY_AT_LEAST_S = 60.0
 
 
 def began(window: Window, now: float) -> float:
-    """Unix seconds at which the window begins: ``today`` at midnight UTC, and never less than a minute ago."""
+    """Unix seconds at which the window begins: ``today`` at midnight UTC, and at least a minute ago."""
     if window == "today":
         return min(now // DAY_S * DAY_S, now - _TODAY_AT_LEAST_S)
     return now - _DAYS[window] * DAY_S
