@@ -183,6 +183,17 @@ def status_server(world, folder):
     }
 
 
+def run_unset(world, folder):
+    """With it fly-gha-status does not start; without it, it does."""
+    env = {**status_server(world, folder), "FLY_GHA_TOKEN_FILE": "me.token"}
+    refused = shell("fly-gha-status", env, folder)
+    assert refused.returncode == 2
+    assert "FLY_GHA_TOKEN_FILE" in refused.stderr
+    with running("unset FLY_GHA_TOKEN_FILE; exec fly-gha-status", env, cwd=folder) as process:
+        until_line(process, "status.started")
+        assert stopped(process) == 0
+
+
 def run_status_token(world, folder):
     made = shell(STATUS_TOKEN, status_server(world, folder), folder)
     assert made.stdout.startswith("fgs_"), made.stderr
@@ -267,6 +278,7 @@ KNOWN = {
         "fly-gha undrain gha-medium", before="fly-gha drain gha-medium --yes"
     ),
     SCALE: run_operating(SCALE, after="fly-gha scale gha-small --max default --ready default --yes"),
+    "unset FLY_GHA_TOKEN_FILE": run_unset,
     STATUS_TOKEN: run_status_token,
     "fly-gha-status": run_status_server,
     **{command: run_audit(command) for command in AUDITS},
