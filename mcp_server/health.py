@@ -125,6 +125,7 @@ class Signs:
     Attributes:
         audit: why nothing can be recorded, or None.
         tokens: None where there are no tokens, on standard input.
+        own_token: what the dispatcher's token may do beyond reading, or None.
     """
 
     audit: str | None
@@ -132,6 +133,7 @@ class Signs:
     view: ViewSign
     dispatcher: DispatcherSign
     breaker: BreakerState
+    own_token: str | None = None
 
 
 def judge(signs: Signs, now: float) -> Health:
@@ -139,6 +141,7 @@ def judge(signs: Signs, now: float) -> Health:
     checks = (
         _audit(signs.audit),
         *(() if signs.tokens is None else (_tokens(signs.tokens),)),
+        _own_token(signs.own_token),
         _view(signs),
         _dispatcher(signs.dispatcher),
         _breaker(signs.breaker),
@@ -157,6 +160,12 @@ def _tokens(sign: TokensSign) -> Check:
     if sign.problem is None:
         return Check("tokens")
     return Check("tokens", State.DEGRADED if sign.readable else State.DOWN, sign.problem)
+
+
+def _own_token(problem: str | None) -> Check:
+    if problem is None:
+        return Check("own_token")
+    return Check("own_token", State.DEGRADED, f"{problem}; give this server one that can only read")
 
 
 def _view(signs: Signs) -> Check:

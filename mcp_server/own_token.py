@@ -5,9 +5,13 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from mcp_server.credentials import DISPATCHER_TOKEN
+from mcp_server.refused import Refused
 from mcp_server.settings import PREFIX, StatusSettings
+from mcp_server.view.dispatcher import Dispatcher
 
 _LONGEST = 4096
+_READ = "read"
+_STRONGER = ("operate", "admin")
 
 
 class TokenUnusable(Exception):
@@ -70,3 +74,18 @@ def _checked(text: str, where: str) -> SecretStr:
             "`fly-gha token create --scope read` makes one"
         )
     return SecretStr(text)
+
+
+async def too_strong(dispatcher: Dispatcher) -> str | None:
+    """What the dispatcher lets this server's token do beyond reading, in words; None when that is nothing.
+
+    None as well when nobody can tell now: the dispatcher is away, or older than the question.
+    """
+    try:
+        scopes = set((await dispatcher.own_token()).scopes)
+    except Refused:
+        return None
+    if scopes <= {_READ}:
+        return None
+    more = [scope for scope in _STRONGER if scope in scopes] or ["do more than read"]
+    return f"the dispatcher token has the scope {' and '.join(more)} besides {_READ}"

@@ -25,6 +25,7 @@ class Prober:
         timeout_s: seconds the dispatcher has to answer.
         readiness: asks the dispatcher how it is; raises Refused when it does not say.
         audit: why nothing can be recorded, or None.
+        own_token: what the dispatcher's token may do beyond reading, or None.
         view: the view that would be shown, at a time in Unix seconds.
         breaker: what the next question to the dispatcher would meet, likewise.
         tokens: the token file, likewise; left out where there is none.
@@ -37,6 +38,7 @@ class Prober:
         timeout_s: float,
         readiness: Callable[[], Awaitable[Readiness]],
         audit: Callable[[], str | None],
+        own_token: Callable[[], Awaitable[str | None]],
         view: Callable[[float], ViewSign],
         breaker: Callable[[float], BreakerState],
         tokens: Callable[[float], TokensSign] | None = None,
@@ -45,6 +47,7 @@ class Prober:
         self._timeout_s = timeout_s
         self._readiness = readiness
         self._audit = audit
+        self._own_token = own_token
         self._view = view
         self._breaker = breaker
         self._tokens = tokens
@@ -64,13 +67,22 @@ class Prober:
     async def _look(self) -> Health:
         try:
             dispatcher = await self._dispatcher()
+            strong = None if dispatcher.unreached else await self._strong()
             now = self._clock.now()
             tokens = None if self._tokens is None else self._tokens(now)
-            signs = Signs(self._audit(), tokens, self._view(now), dispatcher, self._breaker(now))
+            view, breaker = self._view(now), self._breaker(now)
+            signs = Signs(self._audit(), tokens, view, dispatcher, breaker, own_token=strong)
             self._last = judge(signs, now)
             return self._last
         finally:
             self._under_way = None
+
+    async def _strong(self) -> str | None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._own_token()
+        except TimeoutError:
+            return None
 
     async def _dispatcher(self) -> DispatcherSign:
         asked_at = self._clock.now()

@@ -3,8 +3,10 @@
 What production, stdio and tests differ in is an argument; nothing here decides about a call.
 """
 
+import asyncio
 import base64
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +21,7 @@ from mcp_server.caller import Identity
 from mcp_server.catalog import Catalog
 from mcp_server.checkpoint import Checkpoint, Desk
 from mcp_server.health import Health, TokensSign, ViewSign
+from mcp_server.own_token import TokenUnusable, too_strong
 from mcp_server.prober import Prober
 from mcp_server.protocol import Presented, build_server
 from mcp_server.rate import Rates
@@ -96,15 +99,22 @@ class Service:
             audit=lambda: self.audit.healthy,
             view=lambda _now: self._view_sign(),
             breaker=lambda _now: self.dispatcher.breaker,
+            own_token=lambda: too_strong(self.dispatcher),
             tokens=parts.tokens,
         )
 
     async def open(self) -> None:
-        """Open the audit log and begin to follow the fleet.
+        """See that the token is weak enough, open the audit log and begin to follow the fleet.
 
         Raises:
+            TokenUnusable: the dispatcher's token may do more than read.
             AuditUnusable: nothing could be recorded, so nothing may be served.
         """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.health_timeout_s):
+                problem = await too_strong(self.dispatcher)
+                if problem is not None:
+                    raise TokenUnusable(f"{problem}: make one with `fly-gha token create --scope read`")
         await self.audit.open()
         await self.views.start()
 

@@ -6,8 +6,8 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 from typing import NoReturn
 
@@ -63,20 +63,16 @@ def serve_http() -> None:
     # Each request of the SDK leaves cycles behind; collected seldom, they cost a third less.
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
-    try:
+    with _ended_with_a_sentence():
         uvloop.run(_serve_http(settings, token, listening))
-    except AuditUnusable as unusable:
-        _no_audit(unusable)
 
 
 def serve_stdio() -> None:
     """Serve the agent on standard input and output until it ends."""
     configure_logs()
     settings, token = _prepared("stdio")
-    try:
+    with _ended_with_a_sentence():
         asyncio.run(_serve_stdio(settings, token))
-    except AuditUnusable as unusable:
-        _no_audit(unusable)
 
 
 async def _serve_http(settings: StatusSettings, token: OwnToken, listening: socket.socket) -> None:
@@ -174,8 +170,15 @@ def _end(why: str) -> NoReturn:
     fail(Exit.BAD_USE, f"fly-gha-status does not start. {why[0].upper()}{why[1:]}.")
 
 
-def _no_audit(unusable: AuditUnusable) -> NoReturn:
-    fail(Exit.UNREACHABLE, f"fly-gha-status does not start: {unusable}.")
+@contextmanager
+def _ended_with_a_sentence() -> Iterator[None]:
+    """What keeps the service from opening is told, and is no traceback."""
+    try:
+        yield
+    except AuditUnusable as unusable:
+        fail(Exit.UNREACHABLE, f"fly-gha-status does not start: {unusable}.")
+    except TokenUnusable as unusable:
+        _end(str(unusable))
 
 
 class _Server(uvicorn.Server):

@@ -1,9 +1,10 @@
 """Dispatcher: the only client this server has. It asks, once, and says in our own words what came of it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from math import isfinite
+from typing import TypeVar
 
 import httpx
 from httpx_sse import EventSource
@@ -22,13 +23,18 @@ from runners.upstream.breaker import Breaker, BreakerState
 from runners.upstream.clock import Clock
 from runners.upstream.record import CallRecord
 from runners.upstream.transport import LONGEST_BODY, UpstreamTransport
+from runners.wire.answer import Answer
 from runners.wire.headers import REQUEST_ID_HEADER
 from runners.wire.health import Readiness
+from runners.wire.token import TokenView
+
+A = TypeVar("A", bound=Answer)
 
 KEY = "dispatcher"
 NOW_HEADER = "x-fly-gha-now"
 STREAM_PATH = "/v1/status/stream"
 READY_PATH = "/readyz"
+TOKEN_PATH = "/v1/token"  # noqa: S105 - a path
 READY_MAX = 64 * 1024
 """Bytes of what a dispatcher says of itself; what is longer is not it."""
 
@@ -180,17 +186,34 @@ class Dispatcher:
             Refused: it does not answer.
         """
         attempted = "ask whether the dispatcher is ready"
+        answers = (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE)
+        return await self._probe(READY_PATH, PLAIN, Readiness, answers, attempted)
+
+    async def own_token(self) -> TokenView:
+        """What the token of this server may do; bound the time by cancelling.
+
+        Raises:
+            Refused: the dispatcher does not say.
+        """
+        attempted = "ask what the token of this server may do"
+        headers = self._headers(Sight(), attempted)
+        return await self._probe(TOKEN_PATH, headers, TokenView, (httpx.codes.OK,), attempted)
+
+    async def _probe(
+        self, path: str, headers: Mapping[str, str], model: type[A], answers: tuple[int, ...], attempted: str
+    ) -> A:
+        """One small question that goes round the breaker."""
         sent_at = self._clock.now()
         try:
-            async with self._streams.stream("GET", READY_PATH, headers=PLAIN) as answer:
+            async with self._streams.stream("GET", path, headers=headers) as answer:
                 self._compare_clocks(answer, sent_at)
-                if answer.status_code not in (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE):
+                if answer.status_code not in answers:
                     raise refusals.of_status(answer, attempted, self._clock.now())
                 body = await _beginning(answer, READY_MAX)
         except httpx.TransportError as error:
             raise refusals.of_failure(error, attempted, self._clock.now()) from error
         try:
-            return Readiness.read(body)
+            return model.read(body)
         except ValidationError as error:
             raise refusals.unusable(attempted) from error
 

@@ -1,4 +1,6 @@
-"""``/v1/tokens``: who may ask what. The scope ``admin`` makes and ends tokens, and nothing else.
+"""``/v1/tokens``: who may ask what; ``/v1/token``: what the asking token itself may.
+
+The scope ``admin`` makes and ends tokens, and nothing else.
 
 What admin means: such a token cannot read or operate anything itself, yet it can make one that can, and so
 its bearer may do whatever the fleet lets anybody do. None of that is silent: each making is an event that
@@ -10,7 +12,7 @@ ends makes none that outlives it.
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
-from runners.api.access import SCOPES, Accesses, Admin, Fleet, Viewer, new_token
+from runners.api.access import SCOPES, Accesses, Admin, Fleet, Reader, Viewer, new_token
 from runners.api.carrying_out import Act, Done, carry_out, no_if_match
 from runners.api.lookups import ShortText, invalid, not_found
 from runners.api.operate_access import attempted
@@ -24,13 +26,19 @@ router = APIRouter(prefix="/v1", tags=["admin"])
 DAY_S = 86_400.0
 
 
+@router.get("/token")
+async def own_token(fleet: Fleet, viewer: Reader) -> TokenView:
+    """The token that asks: so that its bearer can see that it may do no more than it should."""
+    return _token_view(viewer.token, fleet.clock.now())
+
+
 @router.get("/tokens")
 async def token_list(fleet: Fleet, viewer: Admin) -> TokenList:
     """Every token, revoked ones included, without their texts."""
     now = fleet.clock.now()
 
     def op(conn: Connection) -> TokenList:
-        found = tuple(_view(each, now) for each in tokens.all(conn) if _manages(viewer, each))
+        found = tuple(_token_view(each, now) for each in tokens.all(conn) if _manages(viewer, each))
         return TokenList(revision=events.revision(conn), as_of=rfc3339(now), tokens=found)
 
     return await fleet.store.run(op)
@@ -66,7 +74,7 @@ async def make_token(fleet: Fleet, viewer: Admin, access: Accesses, request: Req
         act.event("token_made", f"token/{made.row.id}", described(made.row))
         answer = TokenMade(
             text=made.text.get_secret_value(),
-            token=_view(made.row, act.now),
+            token=_token_view(made.row, act.now),
             revision=events.revision(act.conn),
             as_of=rfc3339(act.now),
             next=("keep the text now: it is stored nowhere and cannot be shown again",),
@@ -100,7 +108,7 @@ async def revoke_token(fleet: Fleet, viewer: Admin, request: Request, token_id: 
             else "it was revoked before"
         )
         answer = TokenRevoked(
-            token=_view(tokens.get(act.conn, token_id) or before, act.now),
+            token=_token_view(tokens.get(act.conn, token_id) or before, act.now),
             changed=changed,
             revision=events.revision(act.conn),
             as_of=rfc3339(act.now),
@@ -168,7 +176,7 @@ def described(token: ApiToken) -> str:
     return ", ".join((f"none -> {' '.join(sorted(token.scopes))}", *(limits or ["no limits"]), ends))
 
 
-def _view(token: ApiToken, now: float) -> TokenView:
+def _token_view(token: ApiToken, now: float) -> TokenView:
     return TokenView(
         id=token.id,
         name=token.name,

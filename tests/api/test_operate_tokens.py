@@ -5,7 +5,7 @@ import pytest
 from runners.api.access import SCOPES
 from runners.store import tokens
 from runners.wire.problem import Problem
-from runners.wire.token import TokenList, TokenMade, TokenRevoked
+from runners.wire.token import TokenList, TokenMade, TokenRevoked, TokenView
 
 DAY = 86_400
 
@@ -151,3 +151,13 @@ async def test_other_scopes_open_none_of_it_and_are_told_which_is_missing(world,
     other = world.connect(authorization=f"Bearer {await world.token(scope)}")
     for method, path in (("GET", "/v1/tokens"), ("POST", "/v1/tokens"), ("DELETE", "/v1/tokens/x")):
         assert "scope admin" in refused(await other.request(method, path), 403).why
+
+
+async def test_a_reader_is_told_what_its_own_token_may_and_nothing_of_others(world, client):
+    text = await world.token("read", "operate", repositories=("acme/*",))
+    reader = world.connect(authorization=f"Bearer {text}")
+    answer = await reader.get("/v1/token")
+    own = TokenView.model_validate(answer.json())
+    assert (set(own.scopes), own.repositories, own.state) == ({"read", "operate"}, ("acme/*",), "valid")
+    assert text.rpartition("_")[2] not in answer.text
+    assert (await client.get("/v1/token")).status_code == 403

@@ -116,6 +116,7 @@ class World:
         self.asked = 0
         self.answer = ready
         self.audit = None
+        self.own_token = None
         self.tokens = TokensSign(True, None)
         self.view = ViewSign(1.0, False)
         self.breaker = BreakerState.CLOSED
@@ -124,10 +125,14 @@ class World:
             timeout_s=timeout_s,
             readiness=self.readiness,
             audit=lambda: self.audit,
+            own_token=self.strong,
             view=lambda _now: self.view,
             breaker=lambda _now: self.breaker,
             tokens=lambda _now: self.tokens,
         )
+
+    async def strong(self):
+        return self.own_token
 
     async def readiness(self):
         self.asked += 1
@@ -143,6 +148,14 @@ def failing(error):
         raise error
 
     return fail
+
+
+async def test_a_dispatcher_token_that_may_do_more_than_read_degrades_the_server():
+    world = World()
+    world.own_token = "the dispatcher token has the scope operate besides read"
+    health = await world.prober.probe()
+    assert health.state is State.DEGRADED
+    assert health.as_json()["wrong"] == ["own_token"]
 
 
 async def test_a_server_that_has_everything_is_ok():
