@@ -111,9 +111,7 @@ async def test_what_keeps_it_from_starting_is_one_sentence_without_a_secret(worl
 @pytest.mark.parametrize("arguments", [(), ("--stdio",)])
 async def test_a_dispatcher_token_that_may_do_more_than_read_is_refused(world, tmp_path, arguments):
     strong = await world.fleet.token("read", "operate", "admin")
-    done = await asyncio.to_thread(
-        ended, world, tmp_path / "audit", *arguments, FLY_GHA_STATUS_TOKEN=strong
-    )
+    done = await asyncio.to_thread(ended, world, tmp_path / "audit", *arguments, FLY_GHA_STATUS_TOKEN=strong)
     assert done.returncode == 2
     assert "operate and admin besides read" in done.stderr
     assert strong not in done.stderr
