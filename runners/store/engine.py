@@ -172,6 +172,11 @@ class ThreadStore:
 
     async def run(self, op: Callable[[Connection], T]) -> T:
         """Run ``op`` in one transaction; see Store.run and _Transactions."""
+        if self._closed:
+            # Whoever still asks while the dispatcher stops is told to come back, and is no fault.
+            raise StoreUnavailable(
+                "run an operation on the store", "this dispatcher is stopping", "ask again when it is back"
+            )
         loop = asyncio.get_running_loop()
         return await self._running.to_the_end(loop.run_in_executor(self._thread, self._inline.transact, op))
 
