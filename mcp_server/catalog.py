@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp_types import ResourceTemplate
-from mcp_types import Tool as Definition
 
 from mcp_server.call import Answer, Call, Operation
 from mcp_server.caller import Caller
@@ -82,11 +81,6 @@ class Catalog:
         """A tool's input schema, or None."""
         found = self._definitions.get(name)
         return None if found is None else found.input_schema
-
-    @property
-    def definitions(self) -> tuple[Definition, ...]:
-        """Every tool as the protocol has it."""
-        return tuple(self._definitions.values())
 
 
 def may(caller: Caller, tool: Tool) -> bool:

@@ -154,7 +154,10 @@ class Checkpoint:
         if question is None:
             return self._desk.catalog.listing(call.operation, caller)
         arguments = validated(question)
-        output = await self._run(question, arguments, call, trail)
+        trail.glass = self._desk.glass(caller, call.id)
+        ask = Ask(caller, trail.glass, self._desk.stats, self._settings, trail.began)
+        output = await self._run(question, arguments, ask)
+        trail.stale, trail.revision = output.stale, output.revision
         return self._capped(question, output, trail)
 
     async def _authenticate(self, call: Call, trail: Trail) -> Caller:
@@ -200,17 +203,12 @@ class Checkpoint:
             retry_after_s=verdict.retry_after_s,
         )
 
-    async def _run(self, question: Question, arguments: Arguments, call: Call, trail: Trail) -> Output:
+    async def _run(self, question: Question, arguments: Arguments, ask: Ask) -> Output:
         """The tool's own work, under the call's deadline."""
-        caller = trail.caller
-        if caller is None:
-            raise AssertionError("authenticated calls have a caller")
-        glass = trail.glass = self._desk.glass(caller, call.id)
-        ask = Ask(caller, glass, self._desk.stats, self._settings, trail.began)
         limit = self._settings.call_timeout_s
         try:
             async with asyncio.timeout(limit):
-                output = await question.tool.run(ask, arguments)
+                return await question.tool.run(ask, arguments)
         except TimeoutError as error:
             raise Refused(
                 Rule.CALL_DEADLINE,
@@ -218,8 +216,6 @@ class Checkpoint:
                 attempted=f"call {question.tool.name}",
                 next_step="ask for less: a narrower filter, a smaller limit; or ask fleet_overview first",
             ) from error
-        trail.stale, trail.revision = output.stale, output.revision
-        return output
 
     def _capped(self, question: Question, output: Output, trail: Trail) -> Answer:
         if not question.deep:

@@ -8,14 +8,15 @@ from pydantic import BaseModel
 
 from mcp_server.call import Answer
 from mcp_server.refused import Refused
-from mcp_server.tools.output import Output, body, compact
+from mcp_server.tools.output import Output, body, written
 
 
 def answered(output: Output, *, structured: bool) -> Answer:
     """The answer of a tool (``structured``) or of a resource, which goes back as text alone."""
-    text = compact(output)
+    structure = body(output)
+    text = written(structure)
     size = len(json.dumps(text).encode())
-    return Answer(text, body=body(output), size=size + len(text.encode()) if structured else size)
+    return Answer(text, body=structure, size=size + len(text.encode()) if structured else size)
 
 
 def listed(found: Sequence[BaseModel]) -> Answer:
@@ -26,7 +27,7 @@ def listed(found: Sequence[BaseModel]) -> Answer:
 
 def refusal(refused: Refused) -> Answer:
     """A refusal, every field of it in words of ours."""
-    text = json.dumps({"error": fields(refused)}, ensure_ascii=False, separators=(",", ":"))
+    text = written({"error": fields(refused)})
     return Answer(text, refused=refused, size=len(json.dumps(text).encode()))
 
 

@@ -267,7 +267,7 @@ def clean_environment(own: Mapping[str, str], name: str, home: str, root: bool) 
 def hook_folder(temporary: str, unguessable: str) -> str:
     """Where the hooks' scripts and socket lie. A unix socket's address has room for 107 bytes."""
     folder = f"{temporary}/fly-gha-{unguessable}"
-    return folder if len(os.fsencode(folder)) <= 96 else f"/tmp/fly-gha-{unguessable}"  # noqa: S108
+    return folder if len(os.fsencode(folder)) <= 96 else f"/tmp/fly-gha-{unguessable}"  # noqa: S108 - unguessable
 
 
 def hook_body(verb: str, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -379,7 +379,7 @@ class Hooks:
             call = (sys.executable, "-I", "-S", os.path.abspath(__file__), "hook", verb, self.address)
             with open(script, "w", encoding="utf-8") as file:
                 file.write(f"#!/bin/sh\n{shlex.join(call)} </dev/null >/dev/null 2>&1 || :\nexit 0\n")
-            os.chmod(script, 0o755)  # noqa: S103
+            os.chmod(script, 0o755)  # noqa: S103 - likewise
         return {HOOKS[verb]: script for verb, script in scripts.items()}
 
     def close(self) -> None:
@@ -630,7 +630,7 @@ class Agent:
             if code:
                 self._print_diagnostics()
                 raise DeadEnd(CONFIG, f"config.sh returned {code}")
-        folder = hook_folder(self._env.get("TMPDIR", "/tmp"), self._world.entropy(8).hex())  # noqa: S108
+        folder = hook_folder(self._env.get("TMPDIR", "/tmp"), self._world.entropy(8).hex())  # noqa: S108 - likewise
         self._hooks = Hooks(dispatcher, claim.hook_token, folder, self._pace.small_call, self._say)
         env |= self._hooks.open()
         return env | ({"ACTIONS_RUNNER_INPUT_JITCONFIG": claim.jit} if claim.jit else {})

@@ -1,7 +1,7 @@
 """Output: the base of every structured answer, and how a long one is shortened to fit the soft budget."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -49,7 +49,12 @@ class Output(Part):
 
 def compact(output: Output) -> str:
     """The answer as the JSON text a model reads: no spaces, nothing that is null."""
-    return json.dumps(body(output), ensure_ascii=False, separators=(",", ":"))
+    return written(body(output))
+
+
+def written(structure: Mapping[str, Any]) -> str:
+    """A structured answer, or a refusal's, as that text."""
+    return json.dumps(structure, ensure_ascii=False, separators=(",", ":"))
 
 
 def body(output: Output) -> dict[str, Any]:

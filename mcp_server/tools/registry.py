@@ -1,4 +1,4 @@
-"""The ten tools, in the order in which they are listed, and each as the protocol defines it."""
+"""The ten tools, in the order in which they are listed, and how the protocol defines one."""
 
 from mcp_types import Tool as Definition
 from mcp_types import ToolAnnotations
@@ -29,11 +29,6 @@ TOOLS: tuple[Tool, ...] = (
     USAGE_SUMMARY,
     SERVER_STATS,
 )
-
-
-def definitions(settings: StatusSettings) -> list[Definition]:
-    """Every tool, its figures taken from the settings."""
-    return [definition(tool, settings) for tool in TOOLS]
 
 
 def definition(tool: Tool, settings: StatusSettings) -> Definition:

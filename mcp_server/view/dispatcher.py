@@ -222,12 +222,6 @@ class Dispatcher:
         """What the next question would meet."""
         return self._breaker.state(self._clock.now())
 
-    @property
-    def breaker_open_until(self) -> float | None:
-        """Unix seconds until which the dispatcher is not asked; None while it is asked, or tried."""
-        until = self._breaker.open_until
-        return until if until is not None and until > self._clock.now() else None
-
     async def close(self) -> None:
         """Close every connection."""
         await self._http.aclose()

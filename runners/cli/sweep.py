@@ -11,8 +11,6 @@ from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOpt
 from runners.cli.screen import screen
 from runners.cli.telling import say
 
-TO_THE_SECOND = len("2026-01-01T00:00:00")
-
 
 def sweep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be ended.")] = False,

@@ -7,17 +7,13 @@ are the server's. Both protocol eras, since agents of both ask.
 import asyncio
 import json
 import statistics
-import sys
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "mcp_server" / "service"))
-
-from status_process import process
-from status_world import status_world
+from tests.mcp_server.service.status_process import process
+from tests.mcp_server.service.status_world import status_world
 
 SECONDS = 6.0
 WARM_UP = 1.0

@@ -6,7 +6,6 @@ The dispatcher notes every request that reaches it. Agents speak to the service 
 import asyncio
 import contextlib
 import secrets
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +27,7 @@ from mcp_server.web import build_web
 from runners.store import events
 from runners.store.engine import InlineStore
 from runners.upstream.clock import SystemClock
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "api"))
-
-from api_world import World, settings
+from tests.api.api_world import World, settings
 
 ERAS = ("legacy", "2026-07-28")
 

@@ -2,8 +2,9 @@
 
 import math
 
-from mcp_server.audit.record import GENESIS, Entry, chained, content
+from mcp_server.audit.record import GENESIS, chained, content
 from mcp_server.stats.live import Stats
+from tests.mcp_server.audit.audit_world import an_entry
 
 NOON = 1_800_014_400.0  # 2027-01-15T12:00:00Z
 HOUR, DAY = 3600.0, 86_400.0
@@ -23,28 +24,7 @@ class SetClock:
 
 
 def a_call(**other):
-    members = {
-        "at": NOON,
-        "call_id": "call",
-        "operation": "tools/call",
-        "target": "queue_list",
-        "arguments": {"pool": "gha-medium"},
-        "caller": "abcd2345",
-        "caller_name": "agent",
-        "project": "default",
-        "transport": "http",
-        "protocol": "2025-11-25",
-        "allowed": True,
-        "rule": "allowed",
-        "result": "ok",
-        "stale": False,
-        "duration_ms": 3.25,
-        "bytes": 1893,
-        "tokens": 474,
-        "revision": 18231,
-        "upstream_ids": (),
-    }
-    return Entry(**{**members, **other})
+    return an_entry(**{"call_id": "call", "arguments": {"pool": "gha-medium"}, "upstream_ids": (), **other})
 
 
 def refused(rule, result, **other):

@@ -278,12 +278,10 @@ async def test_five_failures_open_the_breaker_and_three_good_trials_close_it_eac
         assert (await rule()).rule is Rule.DISPATCHER_FAILED
     refused = await rule()
     assert (refused.rule, refused.retry_after_s, len(seen)) == (Rule.BREAKER_OPEN, 900.0, 5)
-    assert client.breaker_open_until == clock.now() + 900
     clock.at += 899.9
     assert (await rule()).rule is Rule.BREAKER_OPEN
     clock.at += 0.1
     down[0] = False
-    assert client.breaker_open_until is None
     for _ in range(3):
         assert client.breaker is BreakerState.TRYING
         assert await rule() is None
