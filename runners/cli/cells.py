@@ -32,6 +32,12 @@ def shortened(text: str) -> Text:
     return Text(text, no_wrap=True, overflow="ellipsis")
 
 
+def partly(shown: int, total: int | None) -> str:
+    """What stands under a table that has not all rows; ``total`` is None when nobody counted them."""
+    of = "" if total is None else f" of {total}"
+    return f"{shown}{of} shown; --limit shows more"
+
+
 def age(since: str | None, as_of: str) -> str:
     """How long ago a time was when the answer was made: ``95 s``, ``12 min``, ``3 h``, ``2 d``."""
     return DASH if since is None else span(max(0.0, unix_seconds(as_of) - unix_seconds(since)))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from runners.cli.cells import DASH, age, columns, shortened
+from runners.cli.cells import DASH, age, columns, partly, shortened
 from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
 from runners.cli.screen import screen
 from runners.model.states import RunnerState
@@ -39,8 +39,7 @@ def runners(
         return
     console.print(_table(page))
     if page["next_cursor"] is not None:
-        of = "" if page["total"] is None else f" of {page['total']}"
-        console.print(f"{len(page['runners'])}{of} shown; --limit shows more", markup=False)
+        console.print(partly(len(page["runners"]), page["total"]), markup=False)
 
 
 def _table(page: dict[str, Any]) -> Table:
