@@ -5,11 +5,13 @@ or worse, silently ignore (an unknown size was seen to have no effect). A pool n
 ``gha-medium.toml``.
 """
 
+import hashlib
+import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,6 +21,24 @@ FOLDER = Path(__file__).parent
 _MEMORY_STEP_MB = 256
 _MB_PER_CPU: Mapping[str, tuple[int, int]] = {"shared": (256, 2048), "performance": (2048, 8192)}
 _STOP_MAX_S = 300
+
+MEMORY_LEFT_MIN_MB = 2048
+"""What a tmpfs must leave of the guest's memory: the listener, Docker and the job's own processes."""
+
+_FINGERPRINT_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Where a job writes: its workspace and Docker's data, which the root disk (8 MiB/s) would slow down.
+
+    Attributes:
+        kind: ``tmpfs`` takes the guest's memory, ``root`` is the root file system.
+        size_mb: of a tmpfs, in MiB; 0 for another kind.
+    """
+
+    kind: Literal["tmpfs", "root"]
+    size_mb: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +50,7 @@ class MachineClass:
         description: for people, one line.
         memory_mb: in MiB.
         rootfs_gb: size of the root file system in GB, the image included.
+        disk: where the job's workspace and Docker's data are.
         stop_timeout_s: seconds between the stop signal and the kill.
     """
 
@@ -39,7 +60,15 @@ class MachineClass:
     cpus: int
     memory_mb: int
     rootfs_gb: int
+    disk: Disk
     stop_timeout_s: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Names what this class makes of a Machine: it changes with any size, not with the description."""
+        made = {**asdict(self), "name": "", "description": ""}
+        written = json.dumps(made, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(written.encode()).hexdigest()[:_FINGERPRINT_LENGTH]
 
 
 class ClassFileError(Exception):
@@ -89,6 +118,7 @@ def load_class(file: Path) -> MachineClass:
         cpus=written.guest.cpus,
         memory_mb=written.guest.memory_mb,
         rootfs_gb=written.rootfs.size_gb,
+        disk=Disk(**written.disk.model_dump()),
         stop_timeout_s=written.stop.timeout_s,
     )
 
@@ -117,6 +147,15 @@ class _Rootfs(_Table):
     size_gb: int = Field(ge=8, le=500)
 
 
+class _Tmpfs(_Table):
+    kind: Literal["tmpfs"]
+    size_mb: int = Field(ge=1024)
+
+
+class _RootDisk(_Table):
+    kind: Literal["root"]
+
+
 class _Stop(_Table):
     timeout_s: int = Field(ge=1, le=_STOP_MAX_S)
 
@@ -125,13 +164,28 @@ class _ClassFile(_Table):
     description: str = Field(min_length=1, max_length=100)
     guest: _Guest
     rootfs: _Rootfs
+    disk: Annotated[_Tmpfs | _RootDisk, Field(discriminator="kind")]
     stop: _Stop
+
+    @model_validator(mode="after")
+    def _tmpfs_leaves_room(self) -> Self:
+        if isinstance(self.disk, _Tmpfs):
+            left = self.guest.memory_mb - self.disk.size_mb
+            if left < MEMORY_LEFT_MIN_MB:
+                raise ValueError(
+                    f"disk.size_mb = {self.disk.size_mb} of guest.memory_mb = {self.guest.memory_mb} leaves "
+                    f"{left} for the job: expected {MEMORY_LEFT_MIN_MB} at least, so a smaller tmpfs, more "
+                    'memory, or kind = "root"'
+                )
+        return self
 
 
 def _mistakes(error: ValidationError) -> tuple[str, ...]:
     found = []
     for each in error.errors(include_url=False):
-        key = ".".join(str(part) for part in each["loc"]) or "the file"
+        # In a table whose kind decides its keys, pydantic names the kind as well: the file has no such level.
+        parts = [part for at, part in enumerate(each["loc"]) if (at, each["loc"][0]) != (1, "disk")]
+        key = ".".join(str(part) for part in parts) or "the file"
         value = each.get("input")
         shown = "" if isinstance(value, dict) else f", found {value!r}"
         found.append(f"{key}: {each['msg']}{shown}")

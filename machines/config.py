@@ -7,7 +7,7 @@ in it: the registration is handed out later, to a Machine that proves who it is.
 import re
 
 from fly.models import CreateMachine, Dns, Guest, MachineConfig, Restart, Rootfs, StopConfig
-from machines.classes import MachineClass
+from machines.classes import Disk, MachineClass
 from machines.nouns import LaunchOrder
 
 FLEET_TAG = "fly_gha_fleet"
@@ -40,6 +40,7 @@ def build_config(order: LaunchOrder, machine_class: MachineClass) -> MachineConf
             "FLY_GHA_URL": order.url,
             "FLY_GHA_CLAIM_DEADLINE_S": _seconds(order.claim_deadline_s),
             "FLY_GHA_CLOCK_SKEW_MAX_S": _seconds(order.clock_skew_max_s),
+            "FLY_GHA_DISK": _disk(machine_class.disk),
         },
         metadata={FLEET_TAG: order.fleet, POOL_TAG: order.pool, CLASS_TAG: order.machine_class},
         # Without a policy Fly restarts what crashed; a Machine that had a registration must never run again.
@@ -58,6 +59,10 @@ def image_digest(image: str) -> str | None:
     """Return the digest an image reference is pinned to (``sha256:…``), or None when it is not pinned."""
     found = _DIGEST.search(image)
     return found[1] if found else None
+
+
+def _disk(disk: Disk) -> str:
+    return f"{disk.kind}:{disk.size_mb}" if disk.size_mb else disk.kind
 
 
 def _seconds(value: float) -> str:

@@ -11,7 +11,7 @@ from machines.config import build_create, image_digest
 from machines.nouns import LaunchOrder
 
 HERE = Path(__file__).parent
-GOLDEN = HERE / "create_gha_medium.json"
+GOLDEN = HERE / "create"
 SPEC = HERE.parent / "data" / "specs" / "fly-machines-openapi.json"
 
 ORDER = LaunchOrder(
@@ -60,8 +60,16 @@ def with_order(**changes):
     return LaunchOrder(**{**{name: getattr(ORDER, name) for name in ORDER.__slots__}, **changes})
 
 
-def test_the_create_call_is_exactly_the_golden_one():
-    assert sent(ORDER) == json.loads(GOLDEN.read_text())
+@pytest.mark.parametrize("name", sorted(load_classes()))
+@pytest.mark.parametrize("start", [True, False], ids=["started", "stopped"])
+def test_the_create_call_is_exactly_the_golden_one(name, start):
+    golden = GOLDEN / f"{name}-{'started' if start else 'stopped'}.json"
+    assert sent(with_order(pool=name, machine_class=name, start=start)) == json.loads(golden.read_text())
+
+
+def test_there_is_a_golden_file_for_each_class_and_no_other():
+    wanted = {f"{name}-{way}.json" for name in load_classes() for way in ("started", "stopped")}
+    assert {file.name for file in GOLDEN.iterdir()} == wanted
 
 
 @pytest.mark.parametrize("name", sorted(load_classes()))
@@ -112,7 +120,12 @@ def test_a_machine_has_no_second_life_no_service_and_no_secret():
     assert body["skip_secrets"] is True
     assert "services" not in config
     assert "files" not in config
-    assert set(config["env"]) == {"FLY_GHA_URL", "FLY_GHA_CLAIM_DEADLINE_S", "FLY_GHA_CLOCK_SKEW_MAX_S"}
+    assert set(config["env"]) == {
+        "FLY_GHA_URL",
+        "FLY_GHA_CLAIM_DEADLINE_S",
+        "FLY_GHA_CLOCK_SKEW_MAX_S",
+        "FLY_GHA_DISK",
+    }
 
 
 def test_durations_reach_the_boot_agent_as_plain_numbers():

@@ -2,12 +2,12 @@
 
 import pytest
 
-from machines.classes import MachineClass, load_classes
+from machines.classes import Disk, MachineClass, load_classes
 from machines.prices import MARKUP, dearest_usd_per_hour, usd_per_hour, usd_per_hour_stopped
 
 
 def size(kind, cpus, gigabytes):
-    return MachineClass("x", "x", kind, cpus, gigabytes * 1024, 20, 30)
+    return MachineClass("x", "x", kind, cpus, gigabytes * 1024, 20, Disk("root"), 30)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_the_dearest_of_a_pools_regions_is_taken_and_of_all_when_none_is_named()
 
 
 def test_a_stopped_spare_pays_for_its_root_file_system_only():
-    assert usd_per_hour_stopped(load_classes()["gha-small"]) * 720 == pytest.approx(3.0)
+    assert usd_per_hour_stopped(load_classes()["gha-small"]) * 720 == pytest.approx(1.8)
 
 
 def test_every_region_that_fly_lists_has_its_markup():
