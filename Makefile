@@ -40,6 +40,7 @@ docs: $(READY) ## write the generated parts of README.md and docs/ anew
 
 lock: ## resolve the dependencies anew (needs uv)
 	$(LOCK) --extra dispatcher -o requirements/run.txt
+	$(LOCK) --extra publisher -c requirements/run.txt -o requirements/publisher.txt
 	$(LOCK) --extra status -o requirements/status.txt
 	$(LOCK) --extra dispatcher --extra status --group dev -o requirements/dev.txt
 
