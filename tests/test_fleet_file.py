@@ -54,6 +54,18 @@ ONE_MISTAKE = {
     "an unknown section": ("[flet]\nname = 1", "flet: found a key that fly-gha does not know"),
     "an unknown word": ('[github]\ncredentials = "pat"', "github.credentials: found 'pat', expected: "),
     "a section that is no table": ("timing = 3", "timing: found 3, expected: "),
+    "a repository pattern that matches none": (
+        '[github]\nrepositories = ["acme/*", "web"]',
+        "github.repositories.1: found 'web', expected a pattern for owner/name, with one slash",
+    ),
+    "an owner without a listed repository": (
+        '[github]\nrepositories = ["other/*"]',
+        "pools.0.scope: found 'orgs/acme', expected one with a repository in github.repositories",
+    ),
+    "an owner that no list has": (
+        '[github]\norganizations = ["other", "else"]',
+        "pools.0.scope: found 'orgs/acme', expected an owner that github.organizations lists: other, else",
+    ),
     "no app id": ('[github]\ncredentials = "app"', "github.app_id: found nothing, expected the id: "),
     "no project": (
         '[fleet]\nsecrets = "infisical"',
@@ -92,6 +104,54 @@ POOL_MISTAKES = {
     "public and by token": (
         {"allow_public": True, "registration": "auto"},
         "pools.0.registration: found 'auto', expected 'jit'",
+    ),
+    "forks and by token": (
+        {"allow_forks": True, "registration": "token"},
+        "pools.0.registration: found 'token', expected 'jit': the pool allows pull requests from forks",
+    ),
+    "a repository without its owner": (
+        {"repositories": ["acme/web", "api"]},
+        "pools.0.repositories.1: found 'api', expected a pattern for owner/name, with one slash",
+    ),
+    "a repository with a folder": (
+        {"repositories": ["acme/web/src"]},
+        "pools.0.repositories.0: found 'acme/web/src', expected a pattern for owner/name, with one slash",
+    ),
+    "a repository with a space": (
+        {"repositories": ["acme/my web"]},
+        "pools.0.repositories.0: found 'acme/my web', expected a pattern for owner/name, of characters",
+    ),
+    "a repository of somebody else": (
+        {"repositories": ["other/*"]},
+        "pools.0.repositories.0: found 'other/*', expected a pattern for repositories of acme",
+    ),
+    "a repository that is not the scope's": (
+        {"scope": "repos/acme/web", "repositories": ["acme/api*"]},
+        "pools.0.scope: found 'repos/acme/web', expected one with a repository in pools.0.repositories",
+    ),
+    "a workflow by its file only": (
+        {"workflows": ["ci.yml"]},
+        "pools.0.workflows.0: found 'ci.yml', expected a pattern for owner/name/.github/workflows/FILE.yml",
+    ),
+    "a workflow without its repository": (
+        {"workflows": [".github/workflows/*.yml"]},
+        "pools.0.workflows.0: found '.github/workflows/*.yml', expected a pattern for owner/name/",
+    ),
+    "a workflow with a ref": (
+        {"workflows": ["acme/*/ci.yml@main"]},
+        "pools.0.workflows.0: found 'acme/*/ci.yml@main', expected a pattern for owner/name/.github/",
+    ),
+    "a workflow that is no file": (
+        {"workflows": ["acme/*/ci"]},
+        "pools.0.workflows.0: found 'acme/*/ci', expected a pattern for owner/name/.github/workflows/",
+    ),
+    "an event that is none": (
+        {"events": ["pull-request"]},
+        "pools.0.events.0: found 'pull-request', expected: the name of an event that starts workflows",
+    ),
+    "an event that no gate sees": (
+        {"events": ["push", "workflow_call"]},
+        "pools.0.events: found 'workflow_call', expected the event of the workflow that calls",
     ),
     "an unknown class": (
         {"machine_class": "huge"},
@@ -164,6 +224,37 @@ def test_two_pools_of_one_scope_share_its_token(written):
         {"registration": "token"}, {"name": "gha-large", "scope": "orgs/ACME", "registration": "token"}
     )
     assert len(load_settings(written("", good=False), {"FLY_GHA_POOLS": pools}).pools) == 2
+
+
+def test_two_lists_that_have_no_repository_in_common_are_refused_for_together_they_serve_nobody(written):
+    pools = pools_as_json({"repositories": ["acme/web-*"]})
+    lists = '[github]\nrepositories = ["acme/api-*", "other/*"]'
+    (only,) = mistakes(written(lists, good=False), {"FLY_GHA_POOLS": pools})
+    assert only.startswith("pools.0.repositories: found acme/web-*, expected some repository that github.")
+
+
+NARROW = {"name": "gha-large", "labels": ["linux"], "repositories": ["acme/web"]}
+
+
+@pytest.mark.parametrize(
+    ("other", "key"),
+    [
+        ({}, "pools.1.runner_group: found 'Default', expected another than that of gha-large"),
+        ({"labels": ["linux", "big"]}, "pools.1.runner_group: found 'Default'"),
+        ({"runner_group": "others"}, ""),
+        ({"labels": ["windows"]}, ""),
+        ({"repositories": ["acme/web"]}, ""),
+        ({"scope": "repos/acme/api"}, ""),
+    ],
+)
+def test_pools_that_share_labels_and_group_but_no_lists_would_fail_each_others_jobs(written, other, key):
+    pools = pools_as_json(NARROW, {"labels": ["linux"], **other})
+    path = written("", good=False)
+    if key:
+        (only,) = mistakes(path, {"FLY_GHA_POOLS": pools})
+        assert only.startswith(key)
+    else:
+        assert len(load_settings(path, {"FLY_GHA_POOLS": pools}).pools) == 2
 
 
 def test_a_file_that_is_not_there_says_how_to_name_one(tmp_path):

@@ -8,14 +8,15 @@ so that a late ``queued`` for it finds it finished and boots nothing.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
 from runners.github.payload import JobFact
+from runners.model.allow_lists import serves_repository
+from runners.model.globs import matches
 from runners.model.nouns import Job, Runner
 from runners.model.reason import Reason, Why
 from runners.model.settings import PoolSettings, Settings
 from runners.model.states import JobState
-from runners.planning.charge import charge, serves
+from runners.planning.charge import charge, covers, serves
 
 # Whoever writes a label that begins so meant this kind of fleet, if not this one.
 OUR_LABEL_PREFIX = "fly-gha"
@@ -86,7 +87,7 @@ def decide(
         source: a sweep's fact was read by our own credential; it names no installation and may move back.
         read_at: for a sweep, when the reading was asked for; a row that changed since is newer than the fact.
     """
-    pool = charge(fact.labels, fact.repository, settings, known.drained)
+    pool = charge(fact.labels, fact.repository, settings, known.drained, private=fact.private)
     refusal = None if known.runner is not None else why_refused(fact, settings, pool, source)
     if pool is None and known.runner is not None:
         # It asked for a runner group only, say; GitHub gave it to ours, so it is that pool's.
@@ -113,23 +114,15 @@ def why_refused(fact: JobFact, settings: Settings, pool: str | None, source: Sou
     not_listed = why_not_listed(fact.repository, settings)
     if not_listed is not None:
         return not_listed
-    if pool is None:
-        return _why_no_pool(fact, settings)
-    charged = settings.pool(pool)
-    if charged is not None and not charged.allow_public and fact.private is not True:
-        said = "is public" if fact.private is False else "is not known to be private"
-        return Why(
-            Reason.PUBLIC_REPOSITORY, f"its repository {said} and pool {pool} serves private ones only"
-        )
-    return None
+    return _why_no_pool(fact, settings) if pool is None else None
 
 
 def why_not_listed(repository: str, settings: Settings) -> Why | None:
     """Why ``[github]`` keeps this repository out, or None when it does not."""
     allowed = settings.github
-    if allowed.organizations and not _any_matches(allowed.organizations, repository.partition("/")[0]):
+    if allowed.organizations and not matches(allowed.organizations, repository.partition("/")[0]):
         return Why(Reason.REPOSITORY_NOT_ALLOWED, "github.organizations does not list its owner")
-    if allowed.repositories and not _any_matches(allowed.repositories, repository):
+    if allowed.repositories and not matches(allowed.repositories, repository):
         return Why(Reason.REPOSITORY_NOT_ALLOWED, "no pattern of github.repositories matches it")
     return None
 
@@ -204,16 +197,22 @@ def _why_taken(fact: JobFact, source: Source) -> Why:
 
 def _why_no_pool(fact: JobFact, settings: Settings) -> Why:
     by_labels = [pool for pool in settings.pools if serves(pool, fact.labels)]
-    if by_labels:
+    if not by_labels:
+        return Why(Reason.LABELS_UNKNOWN, "no pool's labels include all of the job's labels")
+    in_scope = [pool for pool in by_labels if covers(pool.scope, fact.repository)]
+    if not in_scope:
         names = _names(by_labels)
         return Why(Reason.REPOSITORY_NOT_ALLOWED, f"the scope of {names} does not cover its repository")
-    return Why(Reason.LABELS_UNKNOWN, "no pool's labels include all of the job's labels")
+    listing = [pool for pool in in_scope if serves_repository(pool, fact.repository)]
+    if not listing:
+        names = _names(in_scope)
+        return Why(Reason.REPOSITORY_NOT_ALLOWED, f"no pattern of pools.repositories of {names} matches it")
+    said = "is public" if fact.private is False else "is not known to be private"
+    serve = "serves" if len(listing) == 1 else "serve"
+    return Why(
+        Reason.PUBLIC_REPOSITORY, f"its repository {said} and {_names(listing)} {serve} private ones only"
+    )
 
 
 def _names(pools: list[PoolSettings]) -> str:
     return f"pool{'s' if len(pools) > 1 else ''} {', '.join(pool.name for pool in pools[:5])}"
-
-
-def _any_matches(patterns: tuple[str, ...], text: str) -> bool:
-    """Case does not count in GitHub's owner and repository names."""
-    return any(fnmatchcase(text.lower(), pattern.lower()) for pattern in patterns)

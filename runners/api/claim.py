@@ -5,6 +5,7 @@ says as little as the Machine needs; the particulars are in the event that was w
 """
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import structlog
@@ -39,8 +40,10 @@ _OF_KIND = {
 }
 
 
-def claim_router(desk: ClaimDesk, store: Store, clock: Clock, timing: Timing) -> APIRouter:
-    """The two claim routes."""
+def claim_router(
+    desk: ClaimDesk, store: Store, clock: Clock, timing: Timing, gate: Callable[[str], Mapping[str, Any]]
+) -> APIRouter:
+    """The two claim routes; ``gate`` says by pool what its Machines' gate is to refuse."""
     router = APIRouter()
     bounded = BoundedEvents()
 
@@ -73,6 +76,7 @@ def claim_router(desk: ClaimDesk, store: Store, clock: Clock, timing: Timing) ->
             "registration": handed.registration.for_agent(),
             "hook_token": handed.registration.hook_token.get_secret_value(),
             "online_deadline_s": timing.online_deadline,
+            "gate": gate(handed.pool),
             "now": clock.now(),
         }
         return Response(json.dumps(answer), media_type="application/json")

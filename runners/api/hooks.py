@@ -1,10 +1,11 @@
 """``POST /v1/hooks/{online|started|completed|ended}``: what the listener saw, told by the boot agent.
 
 The hook token is valid for one Runner only. Job code runs beside the agent and can forge a hook, so a hook
-may veto a kill (it sets busy) but never changes a Job or demand: only GitHub does that.
+may veto a kill (it sets busy) but never changes a Job or demand: only GitHub does that. A started hook also
+says what the gate refused, if it did; that makes one event and no more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
@@ -30,6 +31,14 @@ RUN_ID_MAX = 2**63 - 1
 LINES_MAX = 40
 LINE_MAX = 300
 Hook = Literal["online", "started", "completed", "ended"]
+# What the gate on the Machine says it refused, in our words: its own are as good as job code's.
+GATES: Mapping[str, str] = {
+    "repository": "its repository is in no list of the pool",
+    "workflow": "its workflow is in no list of the pool",
+    "event": "its event is in no list of the pool",
+    "public": "its repository is public",
+    "fork": "it is of a pull request from a fork",
+}
 
 
 class HookBody(BaseModel):
@@ -41,6 +50,7 @@ class HookBody(BaseModel):
     job: str = Field("", max_length=500)
     repository: str = Field("", max_length=200)
     workflow: str = Field("", max_length=500)
+    refused: str = Field("", max_length=500)
     lines: tuple[Annotated[str, Field(max_length=LINE_MAX)], ...] = Field((), max_length=LINES_MAX)
 
 
@@ -123,15 +133,26 @@ def _take(conn: Connection, runner: Runner, hook: Hook, body: HookBody, now: flo
             online_at=runner.online_at or now,
         )
     target = f"runner/{runner.name}"
-    if events.page(conn, target=target, actor=ACTOR, verb=hook, limit=1):
+    gate = GATES.get(body.refused) if hook == "started" else None
+    run = f"run {body.run_id}" if body.run_id is not None else ""
+    if gate is not None:
+        # Beside the hook's own event: the job goes on to fail, and somebody should ask why it came here.
+        _note_once(conn, target, "refused", Reason.GATE_REFUSED, f"{gate}; {run or 'run unknown'}", now)
+    reason = Reason.BUSY if hook == "started" else Reason.OBSERVED
+    _note_once(conn, target, hook, reason, run, now)
+
+
+def _note_once(conn: Connection, target: str, verb: str, reason: Reason, detail: str, now: float) -> None:
+    if events.page(conn, target=target, actor=ACTOR, verb=verb, limit=1):
         # Job code may call as often as it likes: what it repeats is no news, and must not fill the store.
         return
     events.append(
         conn,
         at=now,
         actor=ACTOR,
-        verb=hook,
+        verb=verb,
         target=target,
-        reason=Reason.BUSY if hook == "started" else Reason.OBSERVED,
-        detail=f"run {body.run_id}" if body.run_id is not None else "",
+        reason=reason,
+        detail=detail,
+        outcome="refused" if verb == "refused" else "ok",
     )

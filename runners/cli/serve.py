@@ -24,6 +24,7 @@ from runners.cli.logs import configure_logs
 from runners.cli.outcome import Exit, fail
 from runners.connections import connect
 from runners.fleet import Fleet, Seams
+from runners.model.allow_lists import gate_of
 from runners.model.settings import Settings
 from runners.store.engine import open_store
 from runners.store.errors import StoreError
@@ -104,11 +105,17 @@ async def run_dispatcher(
 
 def build_dispatcher(fleet: Fleet) -> FastAPI:
     """The HTTP app of one fleet; its lifespan starts and stops the loops."""
-    timing = fleet.settings.timing
+    settings = fleet.settings
     app = build_api(
         fleet,
         (
-            claim_router(fleet.claims, fleet.store, fleet.clock, timing),
+            claim_router(
+                fleet.claims,
+                fleet.store,
+                fleet.clock,
+                settings.timing,
+                lambda pool: gate_of(settings.pool(pool), settings.github),
+            ),
             hooks_router(fleet.store, fleet.clock, fleet.woken_by_fact),
         ),
     )

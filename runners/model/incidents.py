@@ -1,8 +1,8 @@
 """Which Reasons are incidents: what the fleet itself did wrong, lost, or could not do for want of something.
 
 A refusal is no incident, since the fleet then does right, and neither is a cap, a budget or an operator's
-word. When a refusal hits a Machine of ours, that Machine's end is one. A test holds that every Reason is in
-one of the two sets.
+word. When a refusal hits a Machine of ours, that Machine's end is one, and so is a job that its gate failed.
+A test holds that every Reason is in one of the two sets.
 """
 
 from runners.model.reason import Reason
@@ -40,6 +40,8 @@ INCIDENTS: frozenset[Reason] = frozenset(
         Reason.EXIT_RUNNER_OUTDATED,
         Reason.EXIT_RUNNER_FAILED,
         Reason.EXIT_AGENT_ERROR,
+        # A job failed at the gate, since GitHub gave it to a runner that should never have got it.
+        Reason.GATE_REFUSED,
         # Something lost its partner, or a webhook never came.
         Reason.MACHINE_WITHOUT_ROW,
         Reason.REGISTRATION_WITHOUT_RUNNER,

@@ -92,6 +92,7 @@ class Reason(StrEnum):
     CLAIM_WINDOW_OVER = "claim_window_over"
     ISSUER_UNREADABLE = "issuer_unreadable"
     HOOK_TOKEN_WRONG = "hook_token_wrong"  # noqa: S105
+    GATE_REFUSED = "gate_refused"
     ACCESS_DENIED = "access_denied"
 
     # Why the API did not do what it was asked.

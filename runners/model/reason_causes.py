@@ -85,6 +85,9 @@ CAUSES: Mapping[Reason, str] = {
     Reason.CLAIM_WINDOW_OVER: "The agent asked again after `timing.claim_grace`, as after a long stop.",
     Reason.ISSUER_UNREADABLE: "Fly's key server cannot be reached from the dispatcher.",
     Reason.HOOK_TOKEN_WRONG: "The Runner is gone already, or job code tries.",
+    Reason.GATE_REFUSED: (
+        "The runner group lets in more than the pool's lists, as with `workflows` that it does not restrict."
+    ),
     # The API.
     Reason.ACCESS_DENIED: "A token is made for few things on purpose: reading does not include operating.",
     Reason.ACCESS_TOKEN_WRONG: "It was revoked, its days are over, or it is of another fleet.",

@@ -36,7 +36,7 @@ WEBHOOK_NOTES: Mapping[Reason, ReasonNote] = {
     ),
     Reason.REPOSITORY_NOT_ALLOWED: ReasonNote(
         "This fleet does not serve the repository.",
-        "add it to `github.organizations` or `github.repositories`",
+        "add it to `github.organizations` or `github.repositories`, and to the pool's `repositories`",
     ),
     Reason.INSTALLATION_NOT_ALLOWED: ReasonNote(
         "The webhook is of an installation that is not served.", "add it to `github.installations`"
@@ -86,8 +86,12 @@ CLAIM_NOTES: Mapping[Reason, ReasonNote] = {
         "check `fly.oidc_issuer` when it stays",
     ),
     Reason.HOOK_TOKEN_WRONG: ReasonNote("The hook token is no Runner's; the job goes on without the hook."),
+    Reason.GATE_REFUSED: ReasonNote(
+        "The Machine's gate failed a job before its first step: the pool's lists do not allow it.",
+        "narrow the runner group at GitHub as docs/security.md says, or widen the pool's lists",
+    ),
 }
-"""Why a claim was refused."""
+"""Why a claim, or the job that a Machine got, was refused."""
 
 API_NOTES: Mapping[Reason, ReasonNote] = {
     Reason.ACCESS_DENIED: ReasonNote("The API token lacks the scope.", "use one made with `--scope`"),
@@ -161,7 +165,7 @@ REASON_NOTES: Mapping[str, Mapping[Reason, ReasonNote]] = {
     "Why a job waits, or supply was asked for": WAITING_NOTES,
     "Why a webhook or a job was not taken": WEBHOOK_NOTES,
     "Why a Machine or a Runner ends": ENDING_NOTES,
-    "Why a claim was refused": CLAIM_NOTES,
+    "Why a claim or a hook was refused": CLAIM_NOTES,
     "Why the API did not do what it was asked": API_NOTES,
     "How a Machine's boot agent ended": EXIT_NOTES,
     "What an operator had done": OPERATOR_NOTES,

@@ -10,20 +10,24 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from runners.model.allow_lists import list_mistakes
 from runners.model.timing import Timing
 
 NAME = r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$"
 SCOPE = r"^(orgs/[A-Za-z0-9-]+|repos/[A-Za-z0-9-]+/[A-Za-z0-9._-]+)$"
 URL = r"^https?://[^\s?#]+$"
+EVENT = r"^[a-z_]{1,64}$"
 # What a pattern asks for, for whoever did not meet it.
 PATTERN_WORDS: Mapping[str, str] = {
     NAME: "1 to 30 lower-case letters, digits and dashes, with no dash at either end",
     SCOPE: "orgs/NAME or repos/OWNER/NAME",
     URL: "an http or https URL without a query",
+    EVENT: "the name of an event that starts workflows, such as push or pull_request",
 }
 Name = Annotated[str, Field(pattern=NAME)]
 Scope = Annotated[str, Field(pattern=SCOPE)]
 Url = Annotated[str, Field(pattern=URL)]
+EventName = Annotated[str, Field(pattern=EVENT)]
 
 # actions/runner refuses these in a name, and so do label matchers (source of actions/runner).
 LABEL_MAX = 64
@@ -162,6 +166,22 @@ class PoolSettings(Section):
     fallback: str | None = Field(
         None, description="Pool that takes this pool's jobs while this one is drained."
     )
+    repositories: tuple[str, ...] = Field(
+        (),
+        max_length=50,
+        description="owner/name patterns that it serves, besides github.repositories; empty adds no limit.",
+    )
+    workflows: tuple[str, ...] = Field(
+        (),
+        max_length=50,
+        description="Patterns for owner/name/.github/workflows/FILE.yml; the Machine's gate fails others.",
+    )
+    events: tuple[EventName, ...] = Field(
+        (), max_length=50, description="Events whose runs it serves; the Machine's gate fails others."
+    )
+    allow_forks: bool = Field(
+        False, description="Run pull requests from forks, of private repositories too; see docs/security.md."
+    )
     allow_public: bool = Field(False, description="Serve public repositories; see docs/security.md first.")
     drained: bool = Field(False, description="Take no new work.")
 
@@ -203,7 +223,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        mistakes = [*self._pool_mistakes()]
+        mistakes = [*self._pool_mistakes(), *list_mistakes(self.github, self.pools)]
         if self.github.credentials == "app" and not self.github.app_id:
             mistakes.append('github.app_id: found nothing, expected the id: github.credentials is "app"')
         if self.fleet.secrets == "infisical" and not self.infisical.project_id:
@@ -221,10 +241,11 @@ class Settings(Section):
                 yield f"pools.{index}.name: found {pool.name!r} a second time, expected a name of its own"
             if pool.fallback is not None and (pool.fallback not in names or pool.fallback == pool.name):
                 yield f"pools.{index}.fallback: found {pool.fallback!r}, expected the name of another pool"
-            if pool.registration != "jit" and pool.allow_public:
+            if pool.registration != "jit" and (pool.allow_public or pool.allow_forks):
+                allows = "public repositories" if pool.allow_public else "pull requests from forks"
                 yield (
                     f"pools.{index}.registration: found {pool.registration!r}, expected 'jit': "
-                    "the pool allows public repositories"
+                    f"the pool allows {allows}"
                 )
 
     def pool(self, name: str) -> PoolSettings | None:

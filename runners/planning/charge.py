@@ -1,17 +1,24 @@
 """Charge: which one pool a job's demand counts for. Each job is charged to exactly one pool, or to none.
 
 GitHub gives a job to any runner whose labels are a superset of the job's and that is registered where the
-job's repository can see it. The first pool in configuration order of which both are true is charged; while it
-is drained, the fallback that it names, provided that fallback's runners could take the job at all.
+job's repository can see it. The first pool in configuration order of which both are true, and whose own
+lists serve the repository, is charged; while it is drained, the fallback that it names, provided that one
+could serve the job at all.
 """
 
 from collections.abc import Iterator, Mapping
 
+from runners.model.allow_lists import lets_in
 from runners.model.settings import PoolSettings, Settings
 
 
 def charge(
-    labels: tuple[str, ...], repository: str, settings: Settings, drained: frozenset[str]
+    labels: tuple[str, ...],
+    repository: str,
+    settings: Settings,
+    drained: frozenset[str],
+    *,
+    private: bool | None = True,
 ) -> str | None:
     """The name of the pool a job is charged to, or None when no pool serves it.
 
@@ -21,12 +28,17 @@ def charge(
         settings: the fleet's; pools in configuration order.
         drained: names of the pools that take no new work. When a job's pool and its fallbacks are all
             drained, the job stays with its pool and waits there.
+        private: whether the repository is; None when nobody said, which counts as public.
     """
-    first = next((pool for pool in settings.pools if could_run(pool, labels, repository)), None)
+
+    def may_serve(pool: PoolSettings) -> bool:
+        return could_run(pool, labels, repository) and lets_in(pool, repository, private=private)
+
+    first = next((pool for pool in settings.pools if may_serve(pool)), None)
     if first is None:
         return None
     for pool in _chain(first, settings):
-        if pool.name not in drained and could_run(pool, labels, repository):
+        if pool.name not in drained and may_serve(pool):
             return pool.name
     return first.name
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf, nextafter
 
+from runners.model.globs import example_of
 from runners.model.nouns import Job
 from runners.model.reason import Reason, Why
 from runners.model.settings import PoolSettings, Settings
@@ -110,6 +111,8 @@ def _any_repository(settings: Settings, wish: Wish) -> str | None:
     if first is None:
         return None
     kind, _, place = first.scope.partition("/")
+    if kind == "orgs" and first.repositories:
+        return f"{place}/{example_of(first.repositories[0]).rpartition('/')[2]}"
     return place if kind == "repos" else f"{place}/any"
 
 

@@ -17,7 +17,7 @@ from runners.model.nouns import Runner
 from runners.model.timing import Timing
 from runners.registration.bounded import BoundedEvents
 from runners.registration.doorbell import Doorbell
-from runners.registration.handout import Call, ClaimRefused, HandOuts, Replaced, VerifiedIdentity
+from runners.registration.handout import Call, ClaimRefused, HandedOut, HandOuts, Replaced, VerifiedIdentity
 from runners.registration.judge import Refused
 from runners.registration.registration import Registration, SealBroken, Sealer, token_hash
 from runners.store import runners, sealed
@@ -40,6 +40,7 @@ class Handed:
 
     registration: Registration
     machine: str
+    pool: str
 
 
 class ClaimDesk:
@@ -99,9 +100,9 @@ class ClaimDesk:
                     raise ClaimRefused(outcome)
                 if isinstance(outcome, SealBroken):
                     raise outcome
-                if isinstance(outcome, Registration):
+                if isinstance(outcome, HandedOut):
                     self._reached("claim.bound")
-                    return Handed(outcome, identity.machine_name)
+                    return Handed(outcome.registration, identity.machine_name, outcome.pool)
                 if isinstance(outcome, Replaced):
                     self._wake_planner()
                 if not await bell.heard(ends - self._clock.now()):

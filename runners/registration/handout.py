@@ -74,7 +74,15 @@ class Replaced:
     """Nothing to hand out yet: what was sealed did not open, and the planner is to mint another one."""
 
 
-Outcome = Refused | Wait | Replaced | Registration | SealBroken
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """The registration, bound to the caller's nonce; ``pool`` is that of its Runner."""
+
+    registration: Registration
+    pool: str
+
+
+Outcome = Refused | Wait | Replaced | HandedOut | SealBroken
 
 
 class HandOuts:
@@ -158,7 +166,7 @@ class HandOuts:
         machines.move(
             conn, machine.name, MachineState.BOUND, at=call.now, actor=ACTOR, reason=Reason.OBSERVED
         )
-        return registration
+        return HandedOut(registration, machine.pool)
 
     def _unopened(
         self,

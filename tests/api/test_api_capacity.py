@@ -49,7 +49,7 @@ async def test_every_label_must_be_served(world):
 
 
 async def test_a_repository_must_be_allowed_and_covered(open_world):
-    world = await open_world(github={"repositories": ["acme/*"], "organizations": ["acme"]})
+    world = await open_world(github={"repositories": ["acme/*", "globex/web"]})
     await world.plan()
     client = await world.reader()
     assert (await told(client, f"{SMALL}&repository=ACME/api")).ok

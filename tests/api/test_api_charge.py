@@ -59,3 +59,37 @@ def test_a_charged_pools_runners_can_always_take_the_job(labels, repository, dra
     able = [pool.name for pool in SETTINGS.pools if could_run(pool, tuple(labels), repository)]
     assert (name is None) == (not able)
     assert name is None or name in able
+
+
+LISTED = [
+    {"name": "web", "repositories": ["acme/web*"], "runner_group": "web"},
+    {"name": "site", "allow_public": True, "repositories": ["acme/site"], "runner_group": "site"},
+    {"name": "rest"},
+]  # fmt: skip
+LISTS = Settings.model_validate(
+    {"pools": [{"scope": "orgs/acme", "apps": ["a"], "labels": ["linux"], **pool} for pool in LISTED]}
+)
+
+
+def test_a_job_falls_to_the_next_matching_pool_whose_lists_allow_it():
+    for repository, pool in {"acme/web-2": "web", "ACME/Site": "site", "acme/api": "rest"}.items():
+        assert charge(("linux",), repository, LISTS, NONE) == pool
+
+
+def test_a_public_repository_falls_to_the_pool_that_serves_public_ones_or_to_none():
+    for private in (False, None):
+        assert charge(("linux",), "acme/site", LISTS, NONE, private=private) == "site"
+        assert charge(("linux",), "acme/web", LISTS, NONE, private=private) is None
+
+
+def test_a_fallback_whose_lists_keep_the_repository_out_is_not_charged():
+    pools = [
+        {"name": "one", "labels": ["one"], "fallback": "two"},
+        {"name": "two", "labels": ["one", "two"], "repositories": ["acme/web"], "runner_group": "two"},
+    ]
+    made = Settings.model_validate(
+        {"pools": [{"scope": "orgs/acme", "apps": ["a"], **pool} for pool in pools]}
+    )
+    drained = frozenset({"one"})
+    assert charge(("one",), "acme/web", made, drained) == "two"
+    assert charge(("one",), "acme/api", made, drained) == "one"

@@ -8,7 +8,7 @@ from runners.model.reason import Reason
 from runners.model.states import JobState, RunnerState
 from runners.store import last_lines
 from runners.wire.problem import Problem
-from tests.fleet_world import open_world
+from tests.fleet_world import open_world, pool, settings_for
 
 HOOKS = ("online", "started", "completed")
 
@@ -190,3 +190,57 @@ async def test_a_hook_wakes_the_planner(world, agent):
     planner._woken.clear()
     await agent.hook("started")
     assert planner._woken.is_set()
+
+
+@pytest.mark.parametrize("which", ["repository", "workflow", "event", "public", "fork"])
+async def test_what_the_gate_refused_is_one_event_with_its_reason_and_changes_no_job(world, agent, which):
+    (job,) = (await world.rows())[0]
+    for _ in range(3):
+        assert (await agent.hook("started", run_id=7, refused=which)).status_code == 204
+    (event,) = await world.events(reason=Reason.GATE_REFUSED)
+    assert (event.target, event.actor, event.verb, event.outcome) == (
+        f"runner/{agent.runner}", "hook", "refused", "refused",
+    )  # fmt: skip
+    assert event.detail.startswith(("its", "it is of a pull request"))
+    assert event.detail.endswith("; run 7")
+    assert await world.job(job.id) == job
+    # The runner has the job all the same, and must not be killed while it fails it.
+    assert (await world.runner(agent.runner)).state is RunnerState.BUSY
+
+
+@pytest.mark.parametrize("forged", ["", "everything", "repository ", "x" * 500])
+async def test_a_refusal_that_is_none_is_a_started_hook_like_any_other(world, agent, forged):
+    assert (await agent.hook("started", run_id=7, refused=forged)).status_code == 204
+    assert await world.events(reason=Reason.GATE_REFUSED) == ()
+    assert (await world.runner(agent.runner)).state is RunnerState.BUSY
+
+
+async def test_only_the_started_hook_can_tell_of_a_refusal(world, agent):
+    await agent.hook("online", refused="public")
+    await agent.hook("completed", refused="public")
+    assert await world.events(reason=Reason.GATE_REFUSED) == ()
+
+
+async def test_a_claims_answer_says_what_the_gate_of_its_pool_is_to_refuse(tmp_path):
+    lists = {"repositories": ["acme/w*"], "events": ["push"], "allow_forks": True}
+    async with open_world(tmp_path, pools=[pool(**lists)], github={"repositories": ["acme/*b"]}) as world:
+        body = await (await world.booted()).take()
+    assert body["gate"] == {
+        "repositories": ["acme/w*b"],
+        "workflows": [],
+        "events": ["push"],
+        "private_only": True,
+        "forks": True,
+    }
+
+
+async def test_a_machine_whose_pool_is_gone_from_the_settings_gets_the_strictest_gate(tmp_path):
+    """It was launched before a restart with another fleet.toml; its claim comes after it."""
+    async with open_world(tmp_path, pools=[pool(allow_public=True, allow_forks=True)]) as world:
+        agent = await world.booted()
+        world.settings = settings_for(tmp_path, pools=[pool("gha-large")])
+        world.fleet = world.make_fleet()
+        world.http = world.connect()
+        await world.open()
+        body = await agent.take()
+    assert (body["gate"]["private_only"], body["gate"]["forks"]) == (True, False)

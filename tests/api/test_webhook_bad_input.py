@@ -196,7 +196,7 @@ async def test_a_repository_that_no_setting_or_scope_allows_is_refused(world, re
 
 
 async def test_repository_patterns_are_heeded_without_regard_to_case(open_world):
-    world = await open_world(github={"repositories": ["acme/a*", "acme/Web"]})
+    world = await open_world(github={"repositories": ["acme/a*", "acme/Web", "globex/*"]})
     assert (await world.deliver(payload(1, repository="Acme/API"))).json()["accepted"] is True
     assert (await world.deliver(payload(2, repository="acme/web"))).json()["accepted"] is True
     assert (await world.deliver(payload(3, repository="acme/secret"))).json()["accepted"] is False
@@ -221,6 +221,18 @@ async def test_a_public_repository_is_refused_unless_its_pool_allows_it(open_wor
     pools = [{"name": "gha-small", "scope": "orgs/acme", "apps": ["a"], "allow_public": True}]
     open_to_all = await open_world(pools=pools)
     assert (await open_to_all.deliver(payload(1, private=private))).json()["accepted"] is True
+
+
+async def test_a_repository_that_no_pool_lists_is_refused_with_the_key_and_booted_for_by_nobody(open_world):
+    pools = [{"name": "gha-small", "scope": "orgs/acme", "apps": ["a"], "repositories": ["acme/web"]}]
+    world = await open_world(pools=pools)
+    answer = await world.deliver(payload(1, repository="acme/api"))
+    assert (answer.json()["accepted"], answer.json()["reason"]) == (False, "repository_not_allowed")
+    (event,) = await world.events()
+    assert "pools.repositories of pool gha-small" in event.detail
+    job = await world.job(1)
+    assert (job.pool, job.refused) == (None, Reason.REPOSITORY_NOT_ALLOWED)
+    assert (await world.deliver(payload(2, repository="ACME/Web"))).json()["accepted"] is True
 
 
 async def test_hostile_text_is_stored_whole_and_shown_harmless(world):

@@ -1,0 +1,43 @@
+"""What a Machine's gate is told: the pool's lists and the fleet's, as one list of each kind."""
+
+from runners.model.allow_lists import gate_of
+from runners.model.settings import Settings
+
+
+def settings(github=None, **pool):
+    base = {"name": "gha-small", "scope": "orgs/acme", "apps": ["a"]}
+    return Settings.model_validate({"github": github or {}, "pools": [{**base, **pool}]})
+
+
+def gate(github=None, **pool):
+    made = settings(github, **pool)
+    return gate_of(made.pools[0], made.github)
+
+
+def test_a_pool_without_lists_serves_every_private_repository_and_no_fork():
+    assert gate() == {
+        "repositories": [],
+        "workflows": [],
+        "events": [],
+        "private_only": True,
+        "forks": False,
+    }
+
+
+def test_the_fleets_repositories_and_the_pools_must_both_match():
+    found = gate({"organizations": ["acme"], "repositories": ["acme/*"]}, repositories=["acme/Web-*"])
+    assert found["repositories"] == ["acme/web-*"]
+    assert gate({"repositories": ["acme/web"]})["repositories"] == ["acme/web"]
+
+
+def test_what_a_pool_opts_into_its_gate_lets_through():
+    files = ["acme/*/.github/workflows/ci.yml"]
+    found = gate(allow_public=True, allow_forks=True, workflows=files, events=["push", "merge_group"])
+    assert (found["private_only"], found["forks"]) == (False, True)
+    assert (found["workflows"], found["events"]) == (files, ["push", "merge_group"])
+
+
+def test_a_machine_of_a_pool_that_is_gone_from_the_settings_gets_the_strictest_gate():
+    made = settings({"repositories": ["acme/web"]}, allow_public=True, allow_forks=True)
+    found = gate_of(None, made.github)
+    assert (found["repositories"], found["private_only"], found["forks"]) == (["acme/web"], True, False)
