@@ -1,1 +1,1 @@
-"""What runs inside a runner Machine. The image gets ``boot.py`` alone; it imports nothing of ours."""
+"""What runs inside a runner Machine. The image gets its programs as files; they import nothing of ours."""

@@ -6,11 +6,12 @@ what the listener saw, and exits. Every dead end is an exit whose code says why 
 hangs costs money and tells nobody, so every step has a deadline. No secret reaches an argument list, the
 job's environment or a file written here. And the job cannot be harmed by us: an unanswered hook succeeds.
 
-One file and the standard library only, so that an image needs a Python and nothing else. In order: what is
-fixed, what is decided (pure functions), HTTP, the hooks, the Agent that acts.
+The standard library only, so that an image needs a Python and nothing else: this file, hook.py for the job's
+hooks beside it, and entry.py, which prepares the Machine before. In order: what is fixed, what is decided
+(pure functions), HTTP, the hooks, the Agent that acts.
 """
-# A hook is on the job's path: what it does not need (http.client, subprocess, pathlib) is not imported here.
-# ruff: noqa: PLC0415, PTH100, PTH101, PTH102, PTH106, PTH108, PTH110, PTH123, PTH208
+# A claim is waited for: what is needed later (subprocess, threading) or not at all (pathlib) is not imported.
+# ruff: noqa: PLC0415, PTH100, PTH101, PTH102, PTH106, PTH108, PTH110, PTH120, PTH123, PTH208
 # HTTP statuses and the listener's return codes are the words of this trade.
 # ruff: noqa: PLR2004
 
@@ -49,6 +50,14 @@ DONE, NO_OIDC, REFUSED, TIMEOUT, CLOCK, RETIRED, CONFIG, OFFLINE, OUTDATED, FAIL
 AGENT = "fly-gha-boot/1"
 ONLINE_TEXT = b"Listening for Jobs"  # the listener prints it once its session with GitHub is up
 HOOKS = {"started": "ACTIONS_RUNNER_HOOK_JOB_STARTED", "completed": "ACTIONS_RUNNER_HOOK_JOB_COMPLETED"}
+# Run by bash -e. Of hook.py's ends only 77, a refusal, is said in the job's log and fails the job.
+HOOK_SCRIPT = """#!/bin/sh
+code=0
+said=$({call} </dev/null 2>/dev/null) || code=$?
+[ "$code" = 77 ] || exit 0
+printf '%s\\n' "$said"
+exit 1
+"""
 
 # The listener's environment, and so the job's, is built from these names, never by removing some from ours.
 KEPT = (
@@ -100,6 +109,16 @@ class Settings(NamedTuple):
     skew_max: float
     fly_socket: str
     runner_dir: str
+    docker: "Docker"
+
+
+class Docker(NamedTuple):
+    """The Docker engine, which entry.py started as a child of this process; ``pid`` 0: it did not."""
+
+    pid: int
+    log: str
+    socket: str
+    wait: float
 
 
 class Answer(NamedTuple):
@@ -120,6 +139,7 @@ class Claim(NamedTuple):
     config: tuple[str, ...]
     hook_token: str
     online_deadline: float
+    gate: Mapping[str, Any]
 
 
 class Next(NamedTuple):
@@ -156,6 +176,12 @@ def read_settings(env: Mapping[str, str]) -> Settings:
             skew_max=float(env.get("FLY_GHA_CLOCK_SKEW_MAX_S", "300")),
             fly_socket=env.get("FLY_API_SOCKET", "/.fly/api"),
             runner_dir=os.path.abspath(env.get("FLY_GHA_RUNNER_DIR", "/home/runner/actions-runner")),
+            docker=Docker(
+                pid=int(env.get("FLY_GHA_DOCKER_PID", "0")),
+                log=env.get("FLY_GHA_DOCKER_LOG", "/var/log/dockerd.log"),
+                socket=env.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"),
+                wait=float(env.get("RUNNER_WAIT_FOR_DOCKER_IN_SECONDS", "0")),
+            ),
         )
     except ValueError as error:
         raise DeadEnd(BROKEN, f"a setting cannot be read: {error}") from error
@@ -212,12 +238,23 @@ def read_claim(body: bytes) -> Claim | None:
             config=() if by_jit else config_arguments(given),
             hook_token=answer["hook_token"],
             online_deadline=float(answer["online_deadline_s"]),
+            gate=read_gate({} if answer.get("gate") is None else answer["gate"]),
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
     texts: list[Any] = [claim.runner, claim.hook_token, claim.jit or claim.token, *claim.config]
     sound = all(isinstance(text, str) and text and text.isprintable() for text in texts)
     return claim if sound and claim.online_deadline > 0 else None
+
+
+def read_gate(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The gate in a claim's answer, as hook.py reads it. TypeError when it is none: nothing is guessed."""
+    lists = {name: given.get(name, []) for name in ("repositories", "workflows", "events")}
+    flags = {"private_only": given.get("private_only", False), "forks": given.get("forks", True)}
+    texts = [text for names in lists.values() for text in (names if isinstance(names, list) else [None])]
+    if not all(isinstance(text, str) for text in texts) or {*map(type, flags.values())} != {bool}:
+        raise TypeError("a gate has three lists of text and two booleans")
+    return {**lists, **flags}
 
 
 def config_arguments(given: Mapping[str, Any]) -> tuple[str, ...]:
@@ -276,6 +313,8 @@ def hook_body(verb: str, said: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     run_id = str(said.get("run_id", ""))
     body = {key: str(said.get(key, ""))[:256] for key in ("job", "repository", "workflow")}
+    if re.fullmatch("[a-z_]{1,32}", str(said.get("refused"))):
+        body["refused"] = said["refused"]
     return {"run_id": int(run_id) if re.fullmatch("[0-9]{1,18}", run_id) else None, **body}
 
 
@@ -328,24 +367,29 @@ class Dispatcher:
 
 def mint_identity(fly_socket: str, audience: str, timeout: float) -> str:
     """An OIDC token that says which Machine this is. OSError or ValueError when Fly's socket has none."""
+    status, body = ask_socket(fly_socket, "POST", "/v1/tokens/oidc", json.dumps({"aud": audience}), timeout)
+    token = body.decode("ascii").strip()
+    if status != 200 or not re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", token):
+        raise ValueError(f"status {status}")
+    return token
+
+
+def ask_socket(path: str, method: str, target: str, body: str, timeout: float) -> tuple[int, bytes]:
+    """One HTTP exchange over a unix socket: status and body. OSError or ValueError when there is none."""
     import http.client
 
     connection = http.client.HTTPConnection("localhost")
     connection.sock = socket.socket(socket.AF_UNIX)
     try:
         connection.sock.settimeout(timeout)
-        connection.sock.connect(fly_socket)
-        headers = {"Content-Type": "application/json"}
-        connection.request("POST", "/v1/tokens/oidc", json.dumps({"aud": audience}), headers)
+        connection.sock.connect(path)
+        connection.request(method, target, body, {"Content-Type": "application/json"})
         response = connection.getresponse()
-        token = response.read().decode("ascii").strip()
+        return response.status, response.read()
     except http.client.HTTPException as error:
         raise ValueError(type(error).__name__) from error
     finally:
         connection.close()
-    if response.status != 200 or not re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", token):
-        raise ValueError(f"status {response.status}")
-    return token
 
 
 # ---- The hooks ----
@@ -357,8 +401,11 @@ class Hooks:
     The job's hook scripts reach us over a unix socket, and so can the job: each verb passes once.
     """
 
-    def __init__(self, dispatcher: Dispatcher, token: str, folder: str, patience: float, say: "Say") -> None:
-        self._dispatcher, self._token, self._folder, self._say = dispatcher, token, folder, say
+    def __init__(
+        self, dispatcher: Dispatcher, claim: Claim, folder: str, patience: float, say: "Say"
+    ) -> None:
+        self._dispatcher, self._token, self._gate = dispatcher, claim.hook_token, claim.gate
+        self._folder, self._say = folder, say
         self.address, self._patience, self._closing = f"{folder}/agent.sock", patience, False
         self.passed: set[str] = set()
 
@@ -374,11 +421,15 @@ class Hooks:
         os.chmod(self.address, 0o666)  # noqa: S103 - likewise
         self._listening.listen(16)
         threading.Thread(target=self._serve, daemon=True).start()
+        with open(f"{self._folder}/gate.json", "w", encoding="utf-8") as file:
+            json.dump(self._gate, file)
+        os.chmod(file.name, 0o644)
+        program = f"{os.path.dirname(os.path.abspath(__file__))}/hook.py"
         scripts = {verb: f"{self._folder}/{verb}.sh" for verb in HOOKS}
         for verb, script in scripts.items():
-            call = (sys.executable, "-I", "-S", os.path.abspath(__file__), "hook", verb, self.address)
+            call = (sys.executable, "-I", "-S", program, verb, self.address)
             with open(script, "w", encoding="utf-8") as file:
-                file.write(f"#!/bin/sh\n{shlex.join(call)} </dev/null >/dev/null 2>&1 || :\nexit 0\n")
+                file.write(HOOK_SCRIPT.format(call=shlex.join(call)))
             os.chmod(script, 0o755)  # noqa: S103 - likewise
         return {HOOKS[verb]: script for verb, script in scripts.items()}
 
@@ -401,6 +452,8 @@ class Hooks:
                 if verb in {"online", *HOOKS} - self.passed:
                     self.passed.add(verb)
                     path, body = f"/v1/hooks/{verb}", hook_body(verb, said)
+                    if "refused" in body:
+                        self._say("refused", f"the job, by the pool's gate: {body['refused']}")
                     answer = self._dispatcher.post(path, self._token, body, self._patience)
                     self._dispatcher.close()  # a job is longer than any proxy keeps an idle connection
                     self._say(f"hook_{verb}", answer.problem or str(answer.status))
@@ -415,16 +468,6 @@ def knock(address: str, message: Mapping[str, Any], wait: float) -> None:
         agent.sendall(json.dumps(message).encode() + b"\n")
         if wait:
             agent.recv(16)
-
-
-def run_hook(verb: str, address: str, env: Mapping[str, str]) -> NoReturn:
-    """What a hook script runs: tell the agent. The job waits 1.5 s for it at most and never fails by it."""
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
-    signal.setitimer(signal.ITIMER_REAL, 1.5)
-    names = {"run_id": "RUN_ID", "job": "JOB", "repository": "REPOSITORY", "workflow": "WORKFLOW"}
-    told = {key: env.get(f"GITHUB_{name}", "") for key, name in names.items()}
-    knock(address, {"hook": verb, **told}, 1.5)
-    sys.exit(0)
 
 
 # ---- What is done ----
@@ -471,16 +514,20 @@ class Agent:
         self._claiming, self._told_to_end, self._seen_online = False, False, False
         self._hooks: Hooks | None = None
         self._hook_token = ""
+        self._docker_pid = 0
 
     def run(self) -> int:
         """The exit code; whatever happens, it returns."""
         try:
             self._watch_signals()
             self._settings = settings = read_settings(self._env)
+            self._docker_pid = settings.docker.pid
             self._say("boot", f"{AGENT} for {settings.url}")
             dispatcher = Dispatcher(settings.url, self._world.wall)
             claim = self._claim(dispatcher)
-            end = self._listen(self._prepare(claim, dispatcher))
+            env = self._prepare(claim, dispatcher)
+            self._wait_for_docker()
+            end = self._listen(env)
         except DeadEnd as dead_end:
             end = dead_end
         except Exception as error:  # noqa: BLE001 - the last defence against a Machine that hangs
@@ -631,9 +678,23 @@ class Agent:
                 self._print_diagnostics()
                 raise DeadEnd(CONFIG, f"config.sh returned {code}")
         folder = hook_folder(self._env.get("TMPDIR", "/tmp"), self._world.entropy(8).hex())  # noqa: S108 - likewise
-        self._hooks = Hooks(dispatcher, claim.hook_token, folder, self._pace.small_call, self._say)
+        self._hooks = Hooks(dispatcher, claim, folder, self._pace.small_call, self._say)
         env |= self._hooks.open()
         return env | ({"ACTIONS_RUNNER_INPUT_JITCONFIG": claim.jit} if claim.jit else {})
+
+    def _wait_for_docker(self) -> None:
+        """Let the engine come up, as GitHub's run-helper.sh does; a job that needs none runs without it."""
+        docker, began = self._settings.docker, self._world.ticks()
+        end = min(began + docker.wait, self._online_by)
+        while self._docker_pid and (left := end - self._world.ticks()) > 0:
+            with suppress(OSError, ValueError):
+                if ask_socket(docker.socket, "GET", "/_ping", "", min(left, 1.0))[0] == 200:
+                    self._say("docker", f"ready {self._world.ticks() - began:.1f} s after the claim")
+                    return
+            self._pause(0.1)
+            self._reap()
+        if self._docker_pid and docker.wait:
+            self._say("docker", f"not ready {docker.wait:.0f} s after the claim: the job starts without")
 
     def _listen(self, env: Mapping[str, str]) -> DeadEnd:
         restarts, updated = 0, f"{self._settings.runner_dir}/update.finished"
@@ -685,7 +746,7 @@ class Agent:
                 kill_at = now + 1.0
             due = kill_at if end else now + 60 if online else self._online_by
             self._wait(min(due - now, 60))
-            reap(child)
+            self._reap(child)
         reader.join(1.0)  # its last words; a process left behind may hold the pipe longer
         if end:
             if not self._told_to_end:
@@ -721,23 +782,34 @@ class Agent:
                 self._say("online", "the listener waits for its job")
                 knock(self._hooks.address, {"hook": "online"}, 0)
 
+    def _reap(self, child: "subprocess.Popen[bytes] | None" = None) -> None:
+        """Collect every ended child: as process 1 we inherit the orphans of the job, and dockerd is ours."""
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                code = os.waitstatus_to_exitcode(ended[1])
+                if child and ended[0] == child.pid:
+                    child.returncode = code
+                elif ended[0] == self._docker_pid:
+                    self._docker_pid = 0
+                    self._say("docker", f"dockerd ended with code {code}: no step can use Docker any more")
+                    self._quote_tail(self._settings.docker.log)
+
+    def _quote_tail(self, path: str) -> None:
+        with suppress(OSError):
+            for line in read_tail(path):
+                self._say.quote(line)
+
     def _print_diagnostics(self) -> None:
-        """The ends of the runner's newest logs, which vanish with the Machine."""
+        """The ends of Docker's and of the runner's newest logs, which vanish with the Machine."""
+        if self._docker_pid:
+            self._say("diagnostics", "dockerd")
+            self._quote_tail(self._settings.docker.log)
         with suppress(OSError):
             plain = [log for log in os.scandir(f"{self._settings.runner_dir}/_diag") if log.is_file()]
             logs = [log for log in plain if log.name.endswith(".log") and not log.is_symlink()]
             for log in sorted(logs, key=lambda log: log.stat().st_mtime)[-3:]:
                 self._say("diagnostics", log.name)
-                for line in read_tail(log.path):
-                    self._say.quote(line)
-
-
-def reap(child: "subprocess.Popen[bytes]") -> None:
-    """Collect every ended child: as process 1 we inherit the orphans of the job."""
-    with suppress(ChildProcessError):
-        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            if ended[0] == child.pid:
-                child.returncode = os.waitstatus_to_exitcode(ended[1])
+                self._quote_tail(log.path)
 
 
 def read_tail(path: str, size: int = 16_384) -> list[str]:
@@ -754,9 +826,7 @@ def read_tail(path: str, size: int = 16_384) -> list[str]:
 
 
 def main() -> NoReturn:
-    """The agent; or, as ``hook VERB ADDRESS``, the small face that the job's hooks run."""
-    if sys.argv[1:2] == ["hook"]:
-        run_hook(sys.argv[2], sys.argv[3], os.environ)
+    """The agent, at the pace of production."""
     sys.exit(Agent(os.environ, World(time.time, time.monotonic, os.urandom), Pace()).run())
 
 

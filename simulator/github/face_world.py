@@ -62,6 +62,7 @@ class StepWish(_Order):
     name: str
     seconds: float = Field(default=0.0, ge=0.0)
     kind: Literal["sleep", "fail", "kill_machine"] = "sleep"
+    always: bool = False
 
 
 class JobWish(_Order):
@@ -75,7 +76,7 @@ class JobWish(_Order):
 
     def order(self) -> JobOrder:
         """The same as the model's value."""
-        steps = tuple(StepOrder(step.name, step.seconds, step.kind) for step in self.steps)
+        steps = tuple(StepOrder(step.name, step.seconds, step.kind, step.always) for step in self.steps)
         return JobOrder(self.name, tuple(self.labels), steps, self.cancel_after_s, self.approve_after_s)
 
 
@@ -87,6 +88,7 @@ class RunWish(_Order):
     workflow_name: str = "CI"
     head_branch: str = "main"
     event: str = "push"
+    head_repository: str = ""
 
 
 def control_routes(sim: GitHubSim) -> APIRouter:
@@ -97,9 +99,8 @@ def control_routes(sim: GitHubSim) -> APIRouter:
     async def queue_run(wish: RunWish) -> dict[str, Any]:
         sim.advance()
         jobs = tuple(job.order() for job in wish.jobs)
-        run = sim.queue.start_run(
-            RunOrder(wish.repository, jobs, wish.workflow_name, wish.head_branch, wish.event)
-        )
+        named = wish.model_dump(exclude={"repository", "jobs"})
+        run = sim.queue.start_run(RunOrder(wish.repository, jobs, **named))
         return {"run_id": run.id, "job_ids": [job.id for job in run.jobs]}
 
     @router.post("/jobs/{job_id}/cancel", status_code=202)

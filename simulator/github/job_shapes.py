@@ -10,6 +10,8 @@ from simulator.github.registration import READ_ONLY_LABELS, Registration
 from simulator.github.registrations import Registrations
 from simulator.github.shapes import HTML, iso, iso_or_none, organization, repository, simple_user
 
+WORKFLOW_FILE = ".github/workflows/ci.yml"
+
 
 def runner(found: Registration, registrations: Registrations) -> dict[str, Any]:
     """A self-hosted runner, as the lists see it: late (runner)."""
@@ -105,7 +107,7 @@ def run(api: str, found: Run, directory: Directory) -> dict[str, Any]:
         "node_id": f"WFR_{found.id}",
         "head_branch": found.head_branch,
         "head_sha": found.head_sha,
-        "path": ".github/workflows/ci.yml",
+        "path": WORKFLOW_FILE,
         "run_number": found.number,
         "run_attempt": 1,
         "event": found.event,
@@ -139,7 +141,11 @@ def run(api: str, found: Run, directory: Directory) -> dict[str, Any]:
             "committer": {"name": "GitHub", "email": "noreply@github.com"},
         },
         "repository": repo,
-        "head_repository": repo,
+        "head_repository": {
+            **repo,
+            "full_name": found.head_repository,
+            "fork": found.head_repository != repo["full_name"],
+        },
     }
 
 
@@ -165,7 +171,10 @@ def job_message(api: str, found: WorkflowJob, renew_s: float) -> dict[str, Any]:
         "run_id": run.id,
         "run_number": run.number,
         "repository": run.repository.full_name,
+        "private": run.repository.private,
+        "head_repository": run.head_repository,
         "workflow_name": run.workflow_name,
+        "workflow_file": WORKFLOW_FILE,
         "head_branch": run.head_branch,
         "head_sha": run.head_sha,
         "event": run.event,
@@ -173,7 +182,8 @@ def job_message(api: str, found: WorkflowJob, renew_s: float) -> dict[str, Any]:
         "api_url": api,
         "renew_s": renew_s,
         "steps": [
-            {"name": step.name, "seconds": step.seconds, "kind": step.kind} for step in found.order.steps
+            {"name": step.name, "seconds": step.seconds, "kind": step.kind, "always": step.always}
+            for step in found.order.steps
         ],
     }
 

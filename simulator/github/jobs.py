@@ -16,11 +16,13 @@ class StepOrder:
     Attributes:
         seconds: how long it takes, in real seconds: whoever queues the run has scaled them.
         kind: `sleep` succeeds then, `fail` fails, `kill_machine` ends the runner's Machine without a word.
+        always: `if: always()`, so that it is begun after a failure, too.
     """
 
     name: str
     seconds: float = 0.0
     kind: StepKind = "sleep"
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,18 @@ class JobOrder:
 
 @dataclass(frozen=True, slots=True)
 class RunOrder:
-    """A workflow run to be started in a repository `owner/name`."""
+    """A workflow run to be started in a repository `owner/name`.
+
+    Attributes:
+        head_repository: where the commit comes from when not from there: the fork of a pull request.
+    """
 
     repository: str
     jobs: tuple[JobOrder, ...]
     workflow_name: str = "CI"
     head_branch: str = "main"
     event: str = "push"
+    head_repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ class Run:
     head_branch: str
     head_sha: str
     event: str
+    head_repository: str
     created_at: float
     updated_at: float
     jobs: "list[WorkflowJob]" = field(default_factory=list)

@@ -87,6 +87,7 @@ class Queue:
             head_branch=order.head_branch,
             head_sha=f"{draw.getrandbits(160):040x}",
             event=order.event,
+            head_repository=order.head_repository or repository.full_name,
             created_at=now,
             updated_at=now,
         )

@@ -118,7 +118,7 @@ class BootWorld:
         self.agent = self.folder / "agent"
         self.agent.mkdir()
         self.agent.chmod(0o755)
-        for file in (LAUNCHER, BOOT):
+        for file in (LAUNCHER, BOOT, BOOT.with_name("hook.py")):
             shutil.copyfile(file, self.agent / file.name)
             (self.agent / file.name).chmod(0o644)
         self.fly = FlySocket(self.folder / "fly.sock")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from boot_world import BOOT, HOOK_TOKEN, JIT_CLAIM
 
+HOOK = BOOT.with_name("hook.py")
+
 
 def test_hooks_tell_what_the_listener_saw_in_order(world):
     world.dispatch((200, JIT_CLAIM))
@@ -110,7 +112,7 @@ def test_a_hook_that_the_dispatcher_refuses_changes_nothing(world):
 
 def test_a_hook_without_an_agent_succeeds_at_once(tmp_path):
     began = time.monotonic()
-    call = [sys.executable, "-I", "-S", str(BOOT), "hook", "started", str(tmp_path / "none.sock")]
+    call = [sys.executable, "-I", "-S", str(HOOK), "started", str(tmp_path / "none.sock")]
     done = subprocess.run(call, env={}, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert time.monotonic() - began < 2
@@ -121,7 +123,7 @@ def test_a_hook_whose_agent_hangs_succeeds_within_two_seconds(tmp_path):
         agent.bind(str(tmp_path / "hang.sock"))
         agent.listen(1)
         began = time.monotonic()
-        call = [sys.executable, "-I", "-S", str(BOOT), "hook", "started", str(tmp_path / "hang.sock")]
+        call = [sys.executable, "-I", "-S", str(HOOK), "started", str(tmp_path / "hang.sock")]
         assert subprocess.run(call, env={}, check=False).returncode == 0
     assert time.monotonic() - began < 2
 

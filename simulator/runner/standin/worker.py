@@ -1,7 +1,9 @@
 """Runs one job: the started hook, the steps as real child processes, the completed hook.
 
-As in the source of actions/runner 2.336. A hook that fails before the job fails the job; the completed hook
-runs before the end is reported. Children get the job's environment, and never an `ACTIONS_RUNNER_INPUT_*`.
+As in the source of actions/runner 2.336. A hook that fails before the job fails the job: steps are skipped
+then, but for those with `if: always()`; the completed hook runs before the end is reported. Each step and
+hook first gets a file for its commands below the work folder, and fails where none can be made. Children get
+the job's environment, and never an `ACTIONS_RUNNER_INPUT_*`.
 """
 
 import json
@@ -11,6 +13,8 @@ import subprocess
 import threading
 from pathlib import Path
 from typing import Any
+
+from .terminal import error
 
 # The real worker asks a step to stop, then insists, then kills.
 INTERRUPT_GRACE = 7.5
@@ -63,11 +67,11 @@ class Worker:
         for step in self._job["steps"]:
             if self._cancelled.is_set():
                 steps.append("cancelled")
-            elif failed:
+            elif failed and not step["always"]:
                 steps.append("skipped")
             else:
                 steps.append(self._step(step))
-                failed = steps[-1] == "failure"
+                failed = failed or steps[-1] == "failure"
         cancelled = self._cancelled.is_set()
         failed = not self._hook(HOOK_COMPLETED) or failed
         if cancelled:
@@ -75,6 +79,8 @@ class Worker:
         return ("failure" if failed else "success"), steps
 
     def _step(self, step: dict[str, Any]) -> str:
+        if not self._make_command_file():
+            return "failure"
         code = self._wait(["sleep", str(step["seconds"])])
         if self._cancelled.is_set():
             return "cancelled"
@@ -88,9 +94,20 @@ class Worker:
         path = os.environ.get(name)
         if not path:
             return True
-        if not Path(path).exists():
+        if not Path(path).exists() or not self._make_command_file():
             return False
         return self._wait(["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", path]) == 0
+
+    def _make_command_file(self) -> bool:
+        """FileCommandManager.InitializeFiles; False when the folder does not let us."""
+        folder = Path(self._environment["RUNNER_TEMP"]) / "_runner_file_commands"
+        try:
+            folder.mkdir(exist_ok=True)
+            (folder / f"set_env_{os.urandom(8).hex()}").touch()
+        except OSError as wrong:
+            error(f"##[error]{wrong}")
+            return False
+        return True
 
     def _wait(self, command: list[str]) -> int:
         """Run a child in the workspace with the job's environment."""
@@ -107,11 +124,12 @@ class Worker:
     def _job_environment(self, runner_name: str) -> dict[str, str]:
         job = self._job
         owner, _, name = job["repository"].partition("/")
+        ref = f"refs/heads/{job['head_branch']}"
         workspace, temp = self._work / name / name, self._work / "_temp"
         for folder in (workspace, temp, self._work / "_tool"):
             folder.mkdir(parents=True, exist_ok=True)
         event = temp / "event.json"
-        event.write_text(json.dumps({"repository": {"full_name": job["repository"]}}))
+        event.write_text(json.dumps(_payload(job)))
         return {
             **os.environ,
             "CI": "true",
@@ -121,7 +139,7 @@ class Worker:
             "GITHUB_EVENT_NAME": job["event"],
             "GITHUB_EVENT_PATH": str(event),
             "GITHUB_JOB": job["name"],
-            "GITHUB_REF": f"refs/heads/{job['head_branch']}",
+            "GITHUB_REF": ref,
             "GITHUB_REF_NAME": job["head_branch"],
             "GITHUB_REPOSITORY": job["repository"],
             "GITHUB_REPOSITORY_OWNER": owner,
@@ -131,6 +149,7 @@ class Worker:
             "GITHUB_SERVER_URL": job["server_url"],
             "GITHUB_SHA": job["head_sha"],
             "GITHUB_WORKFLOW": job["workflow_name"],
+            "GITHUB_WORKFLOW_REF": f"{job['repository']}/{job['workflow_file']}@{ref}",
             "GITHUB_WORKSPACE": str(workspace),
             "RUNNER_ARCH": "X64",
             "RUNNER_ENVIRONMENT": "self-hosted",
@@ -140,6 +159,15 @@ class Worker:
             "RUNNER_TOOL_CACHE": str(self._work / "_tool"),
             "RUNNER_WORKSPACE": str(workspace.parent),
         }
+
+
+def _payload(job: dict[str, Any]) -> dict[str, Any]:
+    """What triggered the workflow, as far as anybody here reads it."""
+    repository = {"full_name": job["repository"], "private": job["private"]}
+    if not job["event"].startswith("pull_request"):
+        return {"repository": repository}
+    head = {"ref": job["head_branch"], "repo": {"full_name": job["head_repository"]}}
+    return {"repository": repository, "pull_request": {"head": head, "base": {"repo": repository}}}
 
 
 def _send(child: "subprocess.Popen[bytes]", sent: signal.Signals) -> None:

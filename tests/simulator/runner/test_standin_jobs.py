@@ -1,5 +1,6 @@
 """The stand-in runner against a served GitHubSim: real processes, real HTTP."""
 
+import json
 import signal
 import stat
 from pathlib import Path
@@ -192,3 +193,52 @@ async def test_a_second_session_gives_up_with_5(served, start, folder):
     code, said = await (await start(LISTENER, "run")).end()
     assert code == 5, said
     assert first.process.returncode is None
+
+
+async def test_after_a_failed_started_hook_only_steps_that_always_run_are_begun(served, start, tmp_path):
+    hook = tmp_path / "started.sh"
+    hook.write_text("exit 1\n")
+    steps = [{"name": "build", "seconds": 5}, {"name": "tidy", "always": True}]
+    job_id = await served.queue(*steps)
+    env = jit(served, ACTIONS_RUNNER_HOOK_JOB_STARTED=str(hook))
+    code, said = await (await start(LISTENER, "run", env=env)).end()
+    assert code == 0, said
+    job = served.sim.queue.jobs[job_id]
+    assert job.conclusion == "failure"
+    ends = {step.name: step.conclusion for step in job.steps}
+    assert (ends["build"], ends["tidy"]) == ("skipped", "success")
+
+
+async def test_a_step_without_a_place_for_its_commands_fails(served, start, folder, tmp_path):
+    """What a hook does that removes the place; who is root may write into a folder that is merely shut."""
+    hook = tmp_path / "started.sh"
+    hook.write_text('rm -r "$RUNNER_TEMP" && touch "$RUNNER_TEMP" && exit 1\n')
+    job_id = await served.queue({"name": "tidy", "always": True})
+    env = jit(served, ACTIONS_RUNNER_HOOK_JOB_STARTED=str(hook))
+    code, said = await (await start(LISTENER, "run", env=env)).end()
+    assert code == 0, said
+    ends = {step.name: step.conclusion for step in served.sim.queue.jobs[job_id].steps}
+    assert ends["tidy"] == "failure"
+
+
+async def test_a_hook_learns_what_triggered_the_job_as_at_github(served, start, tmp_path):
+    hook, seen = tmp_path / "started.sh", tmp_path / "seen"
+    hook.write_text(
+        'echo "$GITHUB_EVENT_NAME $GITHUB_WORKFLOW_REF" > "$SEEN"; cat "$GITHUB_EVENT_PATH" >> "$SEEN"\n'
+    )
+    wish = {
+        "repository": "acme/web",
+        "jobs": [{"name": "build", "labels": ["fly"]}],
+        "event": "pull_request",
+        "head_branch": "fix",
+        "head_repository": "stranger/web",
+    }
+    await served.http.post("/_sim/runs", json=wish)
+    env = jit(served, ACTIONS_RUNNER_HOOK_JOB_STARTED=str(hook), SEEN=str(seen))
+    code, said = await (await start(LISTENER, "run", env=env)).end()
+    assert code == 0, said
+    names, payload = seen.read_text().split("\n", 1)
+    assert names == "pull_request acme/web/.github/workflows/ci.yml@refs/heads/fix"
+    payload = json.loads(payload)
+    assert payload["repository"] == {"full_name": "acme/web", "private": True}
+    assert payload["pull_request"]["head"]["repo"]["full_name"] == "stranger/web"
