@@ -147,7 +147,9 @@ class PoolSettings(Section):
     scope: Scope = Field(description='Where runners register: "orgs/NAME" or "repos/OWNER/NAME".')
     runner_group: str = Field("Default", description="Runner group of the organization.")
     registration: Literal["jit", "token", "auto"] = Field(
-        "jit", description="How a Machine registers; token serves bursts and is weaker."
+        "jit",
+        description="How a Machine registers; token serves bursts and is weaker; auto is jit until a "
+        "quarter of github.writes_per_minute is left, then token.",
     )
     apps: tuple[str, ...] = Field(
         min_length=1,

@@ -25,6 +25,8 @@ from runners.planning.plan import (
 from runners.planning.planned import retiring, sends_delete
 
 DAY = 86_400.0
+KEPT_FOR_REMOVALS = 0.25
+"""Of the writes per minute: ``auto`` leaves them, since a removal has no other way and a token needs none."""
 Request = Launch | StartSpare | BindSpare
 
 
@@ -94,7 +96,8 @@ class Purse:
         if wanted == "token":
             return "token"
         blocked = self._blocked(f"github:{owner}")
-        if blocked is None and self._writes(owner) > 0:
+        kept = self._kept_for_removals() if wanted == "auto" else 0
+        if blocked is None and self._writes(owner) > kept:
             return "jit"
         if wanted == "auto":
             return "token"
@@ -103,6 +106,9 @@ class Purse:
         per_minute = self.snapshot.limits.writes_per_minute
         detail = f"{per_minute} writes per minute for {owner} are spent"
         return Why(Reason.GITHUB_WRITE_BUDGET, detail, write_again_at(self.snapshot, owner))
+
+    def _kept_for_removals(self) -> int:
+        return int(self.snapshot.limits.writes_per_minute * KEPT_FOR_REMOVALS)
 
     def _spend(self, pool: Pool) -> Why | None:
         midnight = self.snapshot.now - self.snapshot.now % DAY + DAY

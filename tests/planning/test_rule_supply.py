@@ -7,6 +7,7 @@ from runners.model.snapshot import Limits
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.planning.plan import BindSpare, Launch, StartSpare
 from runners.planning.planner import plan
+from runners.planning.purse import KEPT_FOR_REMOVALS
 from tests.planning.builders import (
     APP,
     NOW,
@@ -125,9 +126,22 @@ def test_the_longest_waiting_job_goes_first_over_all_pools():
 
 
 def test_jit_falls_back_to_token_when_the_mint_budget_is_short_and_the_pool_is_auto():
-    limits = Limits(writes={"acme": (NOW - 1,) * 149}, create_burst=10)
+    spent = int(150 * (1 - KEPT_FOR_REMOVALS))
+    limits = Limits(writes={"acme": (NOW - 1,) * spent}, create_burst=10)
     made = launches(jobs=jobs(3), pools=(pool(registration="auto"),), limits=limits)
     assert sorted(action.registration for action in made) == ["jit", "token", "token"]
+
+
+def test_auto_leaves_writes_for_the_removal_of_registrations_and_jit_does_not():
+    limits = Limits(writes={"acme": (NOW - 1,) * 149}, create_burst=10)
+    by_pool = {
+        kind: [
+            action.registration
+            for action in launches(jobs=jobs(1), pools=(pool(registration=kind),), limits=limits)
+        ]
+        for kind in ("auto", "jit")
+    }
+    assert by_pool == {"auto": ["token"], "jit": ["jit"]}
 
 
 def test_spares_wait_while_the_fleet_is_paused_and_bind_nothing():
