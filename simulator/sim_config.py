@@ -62,7 +62,12 @@ class RunnerGroupPart(Part):
 
 
 class GitHubPart(Part):
-    """See `GitHubSim`; `app_public_key` is PEM, `webhook_url` is where events are posted."""
+    """See `GitHubSim`; `app_public_key` is PEM, `webhook_url` is where events are posted.
+
+    Attributes:
+        marker: letters and digits that every credential minted here carries, so that a search for it finds
+            where credentials went.
+    """
 
     app_id: int = 1
     app_public_key: str
@@ -71,6 +76,7 @@ class GitHubPart(Part):
     organization: str = "acme"
     repositories: tuple[str | RepositoryPart, ...] = ("widgets",)
     runner_groups: tuple[str | RunnerGroupPart, ...] = ()
+    marker: str = Field(default="", pattern=r"^[A-Za-z0-9]{0,64}$")
 
 
 class IdentityPart(Part):

@@ -50,6 +50,7 @@ def build_github(config: SimConfig, public_url: str, clock: Clock) -> FastAPI:
         organization=part.organization,
         repositories=[_repository(repository) for repository in part.repositories],
         runner_groups=[_runner_group(group) for group in part.runner_groups],
+        marker=part.marker,
     )
     return github_face.build_app(model)
 

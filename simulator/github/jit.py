@@ -30,11 +30,13 @@ class Identity:
         return hmac.new(self.key["d"].encode(), self.client_id.encode(), hashlib.sha256).hexdigest()
 
 
-def new_identity(rng: Random) -> Identity:
-    """Draw an identity from a seeded stream."""
+def new_identity(rng: Random, marker: str = "") -> Identity:
+    """Draw an identity from a seeded stream; the marker is the end of each part of its key."""
     raw = f"{rng.getrandbits(128):032x}"
     client_id = f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
-    return Identity(client_id, {name: _b64(rng.randbytes(KEY_BYTES)) for name in _RSA_FIELDS})
+    return Identity(
+        client_id, {name: _b64(rng.randbytes(KEY_BYTES) + marker.encode()) for name in _RSA_FIELDS}
+    )
 
 
 def runner_files(

@@ -51,6 +51,7 @@ class GitHubSim:
         organization: login.
         repositories: names (private) or RepositorySpec.
         runner_groups: names (all private repositories) or RunnerGroupSpec; `Default` exists anyway.
+        marker: part of every credential that is minted here.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class GitHubSim:
         organization: str,
         repositories: Sequence[RepositorySpec | str],
         runner_groups: Sequence[RunnerGroupSpec | str] = (),
+        marker: str = "",
     ) -> None:
         self.clock = clock
         self.scale = scale
@@ -76,9 +78,9 @@ class GitHubSim:
         self.faults = faults = Faults(journal, FAULT_KINDS)
         self.agenda = agenda = Agenda(clock)
         self.directory = directory = Directory(draws, organization, repositories, runner_groups)
-        self.tokens = Tokens(clock, draws, app_id, app_public_key, directory)
+        self.tokens = Tokens(clock, draws, app_id, app_public_key, directory, marker)
         self.limits = RateLimits(clock, draws, journal, scale)
-        self.registrations = Registrations(clock, draws, agenda, journal, scale)
+        self.registrations = Registrations(clock, draws, agenda, journal, scale, marker)
         self.webhooks = Webhooks(
             clock,
             draws,

@@ -30,14 +30,18 @@ class Registrations:
     Args:
         clock, draws, agenda, journal: the world's.
         scale: divides every latency above.
+        marker: part of every runner's key.
     """
 
-    def __init__(self, clock: Clock, draws: Draws, agenda: Agenda, journal: Journal, scale: float) -> None:
+    def __init__(
+        self, clock: Clock, draws: Draws, agenda: Agenda, journal: Journal, scale: float, marker: str = ""
+    ) -> None:
         self._clock = clock
         self._draws = draws
         self._agenda = agenda
         self._journal = journal
         self._scale = scale
+        self._marker = marker
         self._by_id: dict[int, Registration] = {}
         self._by_client: dict[str, Registration] = {}
         self._last_id = draws.of("first runner").randrange(20, 200)
@@ -207,7 +211,7 @@ class Registrations:
             mode=mode,
             ephemeral=ephemeral,
             work_folder=work,
-            identity=new_identity(self._draws.of("identity", self._last_id)),
+            identity=new_identity(self._draws.of("identity", self._last_id), self._marker),
             created_at=self._clock.now(),
         )
         self._by_id[runner.id] = runner

@@ -65,10 +65,17 @@ class Tokens:
         app_id: what `iss` of the App JWT must say.
         app_public_key: PEM of the key that checks the App JWT.
         directory: knows the installation and its repositories.
+        marker: part of every token.
     """
 
     def __init__(
-        self, clock: Clock, draws: Draws, app_id: int, app_public_key: str, directory: Directory
+        self,
+        clock: Clock,
+        draws: Draws,
+        app_id: int,
+        app_public_key: str,
+        directory: Directory,
+        marker: str = "",
     ) -> None:
         self._clock = clock
         self._draws = draws
@@ -76,6 +83,7 @@ class Tokens:
         self._app_id = app_id
         self._key = app_public_key
         self._directory = directory
+        self._marker = marker
         self._installation: dict[str, InstallationToken] = {}
         self._registration: dict[str, tuple[str, float]] = {}
 
@@ -186,7 +194,9 @@ class Tokens:
         """A token text from the seeded chance: a run of the same seed mints the same tokens."""
         alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
         self._minted += 1
-        return prefix + "".join(self._draws.of("token", self._minted).choices(alphabet, k=length))
+        return (
+            prefix + self._marker + "".join(self._draws.of("token", self._minted).choices(alphabet, k=length))
+        )
 
 
 def same_secret(one: str, other: str) -> bool:

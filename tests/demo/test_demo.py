@@ -51,7 +51,7 @@ def test_the_demo_ends_clean_and_writes_every_documented_field(tmp_path: Path) -
     [("leak", "no_live_machine"), ("cap", "caps_held"), ("ghost", "no_registration_left")],
 )
 def test_sabotage_makes_the_demo_fail(tmp_path: Path, kind: str, check: str) -> None:
-    done = demo(tmp_path / "d", "--scale", "40", "--sabotage", kind)
+    done = demo(tmp_path / "d", "--jobs", "12", "--scale", "40", "--sabotage", kind)
     assert done.returncode == 1, done.stdout + done.stderr
     assert f"FAILED {check}" in done.stdout
 

@@ -8,16 +8,29 @@ from typing import Annotated
 import httpx
 import typer
 
-from runners.cli.demo.options import Options, Sabotage
+from runners.cli.demo.options import Credentials, Options, Registration, Sabotage, Variant
+from runners.cli.demo.script import LEAST_JOBS, TOTAL
 from runners.cli.outcome import Exit, fail
 from runners.cli.screen import screen
 
 DEFAULT_FOLDER = Path(".fly-gha/demo")
+MOST_SPARES = 4
+"""Of either kind: half of the pool's cap of ten and more stays for what is created for a job."""
 
 
 def demo(
     seed: Annotated[int, typer.Option(help="Repeats script, faults and latencies.")] = 1,
     scale: Annotated[float, typer.Option(min=1, max=40, help="How many times faster than real.")] = 20.0,
+    jobs: Annotated[int, typer.Option(min=LEAST_JOBS, max=TOTAL, help="Jobs of the burst.")] = TOTAL,
+    registration: Annotated[
+        Registration | None,
+        typer.Option(help="How every pool registers; by default one by jit, one by token."),
+    ] = None,
+    credentials: Annotated[
+        Credentials, typer.Option(help="Who holds the App key: publisher or dispatcher.")
+    ] = Credentials.PUBLISHED,
+    stopped: Annotated[int, typer.Option(min=0, max=MOST_SPARES, help="Stopped spares of gha-medium.")] = 0,
+    ready: Annotated[int, typer.Option(min=0, max=MOST_SPARES, help="Ready spares of gha-medium.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
     keep_serving: Annotated[bool, typer.Option("--keep-serving", help="Leave it up until Ctrl-C.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show each event of the dispatcher.")] = False,
@@ -36,7 +49,16 @@ def demo(
     from runners.cli.demo.processes import DemoBroken, FolderRefused  # noqa: PLC0415 - the first line must not wait for it
     from runners.cli.demo.run import run  # noqa: PLC0415 - likewise
 
-    options = Options(seed, scale, folder.resolve(), sabotage, keep_serving, trace, Path(sys.argv[0]))
+    options = Options(
+        seed=seed,
+        scale=scale,
+        variant=Variant(registration, credentials, stopped, ready, jobs),
+        folder=folder.resolve(),
+        sabotage=sabotage,
+        keep_serving=keep_serving,
+        trace=trace,
+        program=Path(sys.argv[0]),
+    )
     try:
         summary = asyncio.run(run(options, console, json_file))
     except FolderRefused as error:

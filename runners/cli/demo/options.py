@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from runners.cli.demo.script import TOTAL
+
 
 class Sabotage(StrEnum):
     """What is made wrong: a Machine left running, a pool over its cap, a registration without a runner."""
@@ -11,6 +13,45 @@ class Sabotage(StrEnum):
     LEAK = "leak"
     CAP = "cap"
     GHOST = "ghost"
+
+
+class Registration(StrEnum):
+    """How the Machines of every pool register."""
+
+    JIT = "jit"
+    TOKEN = "token"  # noqa: S105 - a word of GitHub's, not a token
+    AUTO = "auto"
+
+
+class Credentials(StrEnum):
+    """Who holds the App key: the publisher, or the dispatcher."""
+
+    PUBLISHED = "published"
+    APP = "app"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Which fleet the demo runs.
+
+    Attributes:
+        registration: of every pool; None lets one register by jit and one by token.
+        credentials: ``github.credentials``.
+        stopped: stopped spares that gha-medium keeps.
+        ready: booted spares that gha-medium keeps.
+        jobs: how many are queued in the burst.
+    """
+
+    registration: Registration | None = None
+    credentials: Credentials = Credentials.PUBLISHED
+    stopped: int = 0
+    ready: int = 0
+    jobs: int = TOTAL
+
+    @property
+    def warm(self) -> bool:
+        """Whether spares are kept."""
+        return self.stopped + self.ready > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +64,7 @@ class Options:
 
     seed: int
     scale: float
+    variant: Variant
     folder: Path
     sabotage: Sabotage | None
     keep_serving: bool

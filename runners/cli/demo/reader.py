@@ -1,12 +1,14 @@
-"""What the demo reads of the dispatcher: its public API, with a token made for it."""
+"""What the demo reads and changes of the dispatcher: its public API, with tokens made for it."""
 
 import secrets
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
+from sqlalchemy import Connection
 
-from runners.api.access import new_token
+from runners.api.access import NewToken, new_token
 from runners.cli.demo.place import Place, write_private
 from runners.fleet_file import load_settings
 from runners.store import tokens
@@ -18,10 +20,11 @@ PAGE = 500
 
 @dataclass
 class Reader:
-    """The dispatcher's read API."""
+    """The dispatcher's API; ``token`` may read, ``operator`` may change."""
 
     url: str
     token: str
+    operator: str
     http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=10.0, trust_env=False))
 
     async def get(self, path: str, **params: Any) -> dict[str, Any]:
@@ -52,20 +55,34 @@ class Reader:
                 return found
             cursor = {"cursor": page["next_cursor"]}
 
+    async def scale(self, pool: str, **figures: int) -> None:
+        """Override a pool's figures."""
+        headers = {"Authorization": f"Bearer {self.operator}"}
+        answer = await self.http.post(f"{self.url}/v1/pools/{pool}/scale", json=figures, headers=headers)
+        answer.raise_for_status()
+
     async def close(self) -> None:
         """Close the client."""
         await self.http.aclose()
 
 
 async def make_reader(place: Place) -> Reader:
-    """Make a read token in the demo's store, as ``fly-gha token create --local`` does."""
+    """Make tokens in the demo's store, as ``fly-gha token create --local`` does."""
     store = open_store(load_settings(place.fleet, {}).fleet.database_url)
-    made = new_token(secrets.token_bytes, name="demo", scopes=("read",), now=SystemClock().now())
+    now = SystemClock().now()
+    reads, operates = (
+        new_token(secrets.token_bytes, name=f"demo {scope}", scopes=(scope,), now=now)
+        for scope in ("read", "operate")
+    )
     try:
         await store.migrate()
-        await store.run(lambda conn: tokens.insert(conn, made.row, made.secret_hash))
+        for made in (reads, operates):
+            await store.run(partial(_insert, made=made))
     finally:
         await store.close()
-    text = made.text.get_secret_value()
-    write_private(place.token_file, text)
-    return Reader(place.url, text)
+    write_private(place.token_file, reads.text.get_secret_value())
+    return Reader(place.url, reads.text.get_secret_value(), operates.text.get_secret_value())
+
+
+def _insert(conn: Connection, made: NewToken) -> None:
+    tokens.insert(conn, made.row, made.secret_hash)

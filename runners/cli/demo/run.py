@@ -10,15 +10,18 @@ from typing import Any
 
 from rich.console import Console
 
+from runners.cli.demo.fleet_text import FLEET_MAX, MEDIUM_MAX, SMALL_MAX
 from runners.cli.demo.follow import follow
 from runners.cli.demo.judge import Caps, judge
-from runners.cli.demo.options import Options, Sabotage
-from runners.cli.demo.place import FLEET_MAX, MEDIUM_MAX, SMALL_MAX, Place, prepare
+from runners.cli.demo.judge_variant import judge_variant
+from runners.cli.demo.options import Credentials, Options, Sabotage, Variant
+from runners.cli.demo.place import Place, prepare
 from runners.cli.demo.processes import Processes, sole_user
 from runners.cli.demo.reader import Reader, make_reader
 from runners.cli.demo.report import print_commands, print_summary, print_trace, write_summary
 from runners.cli.demo.sabotage import sabotage
 from runners.cli.demo.script import RunScript, Script, first_job, write_script
+from runners.cli.demo.spares import end_spares, until_warm
 from runners.cli.demo.summary import Summary, added_latencies, phase_spreads, slowest, spread
 from runners.cli.demo.watch import Watch
 from runners.cli.demo.worlds import Worlds
@@ -45,7 +48,7 @@ async def run(options: Options, console: Console, json_file: Path | None) -> Sum
 
 
 async def _run(options: Options, console: Console, json_file: Path | None) -> Summary:
-    place = prepare(options.folder, seed=options.seed, scale=options.scale)
+    place = prepare(options.folder, seed=options.seed, scale=options.scale, variant=options.variant)
     async with Processes(place) as processes:
         worlds, reader = await _start(processes, place, console)
         try:
@@ -81,13 +84,25 @@ async def _start(processes: Processes, place: Place, console: Console) -> tuple[
     began = time.monotonic()
     await processes.start_simulators()
     console.print(f"  simulators of Fly, GitHub and Infisical      up after {time.monotonic() - began:.1f} s")
-    publishing = asyncio.create_task(processes.publish_tokens())
-    reader = await make_reader(place)
-    await publishing
-    console.print(f"  tokens published (it alone holds the App key) after {time.monotonic() - began:.1f} s")
+    if place.variant.credentials is Credentials.PUBLISHED:
+        publishing = asyncio.create_task(processes.publish_tokens())
+        reader = await make_reader(place)
+        await publishing
+        console.print(
+            f"  tokens published (it alone holds the App key) after {time.monotonic() - began:.1f} s"
+        )
+    else:
+        reader = await make_reader(place)
     await processes.start_dispatcher()
     console.print(f"  dispatcher on SQLite, credentials pulled      after {time.monotonic() - began:.1f} s")
+    if place.variant.warm:
+        await until_warm(reader, place.variant, processes)
+        console.print(f"  {_spares(place.variant)} after {time.monotonic() - began:.1f} s")
     return Worlds(processes.urls), reader
+
+
+def _spares(variant: Variant) -> str:
+    return f"spares of gha-medium: {variant.stopped} stopped, {variant.ready} ready".ljust(45)
 
 
 async def _first(
@@ -106,7 +121,7 @@ async def _burst(
     place: Place,
     console: Console,
 ) -> Summary:
-    script = write_script(options.seed, place.scale)
+    script = write_script(options.seed, place.scale, options.variant.jobs)
     console.print(f"\n[bold]{len(script.jobs)} jobs, {len(script.faults)} faults[/bold]")
     if options.sabotage is Sabotage.CAP:
         await sabotage(options.sabotage, worlds, place)
@@ -117,7 +132,9 @@ async def _burst(
     queued: dict[str, int] = {}
     queueing = asyncio.create_task(_queue(worlds, script.runs, place, queued))
     try:
-        await _until_clean(options, script, worlds, reader, processes, console, queued, queueing, began)
+        await _until_clean(
+            options, script, worlds, reader, processes, place, console, queued, queueing, began
+        )
     finally:
         queueing.cancel()
     if options.sabotage in (Sabotage.LEAK, Sabotage.GHOST):
@@ -139,6 +156,7 @@ async def _until_clean(
     worlds: Worlds,
     reader: Reader,
     processes: Processes,
+    place: Place,
     console: Console,
     queued: Mapping[str, int],
     queueing: asyncio.Task[None],
@@ -146,7 +164,8 @@ async def _until_clean(
 ) -> None:
     """Show progress until every job is concluded and nothing is left, or the deadline has passed."""
     seen = 0
-    with Watch(console).shown() as watch:
+    warm = place.variant.warm
+    with Watch(console, len(script.jobs)).shown() as watch:
         while time.monotonic() - began < BURST_DEADLINE_S:
             processes.check()
             if queueing.done():
@@ -156,17 +175,21 @@ async def _until_clean(
             watch.update(status, ours, time.monotonic() - began)
             if options.trace:
                 seen = await print_trace(console, reader, seen)
-            if len(queued) == len(script.jobs) and _is_idle(status):
+            if len(queued) == len(script.jobs) and _is_idle(status, spares=warm):
                 concluded = await worlds.concluded()
                 if set(queued.values()) <= concluded:
-                    return
+                    if not warm:
+                        return
+                    # What is kept warm would be kept for ever: from here on it is not wanted any more.
+                    await end_spares(reader)
+                    warm = False
             await asyncio.sleep(LOOK_S)
 
 
-def _is_idle(status: Mapping[str, Any]) -> bool:
-    """Whether the dispatcher holds nothing any more; what sabotage left is not waited for."""
+def _is_idle(status: Mapping[str, Any], *, spares: bool) -> bool:
+    """Whether the dispatcher holds nothing any more, or spares only; what sabotage left is not waited for."""
     open_jobs = status["queue"]["queued"] + status["queue"]["in_progress"]
-    machines = sum(pool["live_machines"] for pool in status["pools"])
+    machines = 0 if spares else sum(pool["live_machines"] for pool in status["pools"])
     runners = sum(count for state, count in status["runners"].items() if state != "gone")
     return not (open_jobs or machines or runners)
 
@@ -194,6 +217,7 @@ async def _judge(
         armed=len(script.faults),
         caps=CAPS,
     )
+    checks = (*checks, *judge_variant(place.variant, journals))
     latencies = added_latencies(place.folder / "fleet.db")
     slowest_job, slowest_wait = slowest(by_id.values())
     return Summary(

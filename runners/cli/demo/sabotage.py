@@ -8,8 +8,9 @@ import secrets
 
 from pydantic import SecretStr
 
+from runners.cli.demo.fleet_text import APPS, ORGANIZATION, SMALL_MAX
 from runners.cli.demo.options import Sabotage
-from runners.cli.demo.place import APPS, ORGANIZATION, SMALL_MAX, Place
+from runners.cli.demo.place import Place
 from runners.cli.demo.worlds import Worlds
 from runners.connections import connect
 from runners.fleet_file import load_settings

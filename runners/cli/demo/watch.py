@@ -10,8 +10,6 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from runners.cli.demo.script import TOTAL
-
 PLAIN_EVERY_S = 2.0
 WHYS_SHOWN = 4
 LOST_STORY = "GitHub says so when the job's lock expires"
@@ -19,14 +17,15 @@ _COMING = ("requested", "launching", "booting", "claimed")
 
 
 class Watch:
-    """Shows progress; ``update`` is called with each reading of the dispatcher."""
+    """Shows progress towards so many jobs; ``update`` is called with each reading of the dispatcher."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, total: int) -> None:
         self._console = console
+        self._total = total
         self._progress = Progress(
             TextColumn("jobs done"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
-        self._task = self._progress.add_task("jobs", total=TOTAL)
+        self._task = self._progress.add_task("jobs", total=total)
         self._live: Live | None = None
         self._last_plain = -PLAIN_EVERY_S
 
@@ -47,7 +46,7 @@ class Watch:
             self._live.update(Group(self._progress, _table(status, jobs), _whys(jobs)))
         elif seconds - self._last_plain >= PLAIN_EVERY_S:
             self._last_plain = seconds
-            self._console.print(_line(status, states, jobs, seconds), markup=False)
+            self._console.print(_line(status, states, jobs, seconds, self._total), markup=False)
 
 
 def _table(status: Mapping[str, Any], jobs: list[dict[str, Any]]) -> Table:
@@ -97,12 +96,18 @@ def _first_words(text: str) -> str:
     return "a runner is on its way" if detail.startswith(("runner ", "a Machine")) else detail[:60]
 
 
-def _line(status: Mapping[str, Any], states: Counter[str], jobs: list[dict[str, Any]], seconds: float) -> str:
+def _line(
+    status: Mapping[str, Any],
+    states: Counter[str],
+    jobs: list[dict[str, Any]],
+    seconds: float,
+    total: int,
+) -> str:
     machines = sum(pool["live_machines"] for pool in status["pools"])
     why = _reasons(jobs).most_common(1)
     waits = f"; {why[0][1]} wait: {why[0][0][0]}" if why else ""
     waits += "".join(f"; {count} lost: {reason}" for reason, count in _lost(jobs).items())
     return (
         f"{seconds:5.1f} s  {states['queued']} queued, {states['in_progress']} running, "
-        f"{states['completed']} of {TOTAL} done, {machines} Machines{waits}"
+        f"{states['completed']} of {total} done, {machines} Machines{waits}"
     )
