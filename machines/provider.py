@@ -93,7 +93,7 @@ class Provider:
         """Start a stopped spare; it is not started yet when this returns.
 
         Raises:
-            UpstreamError: NO_CAPACITY when its host is full, TRY_LATER while it is still stopping.
+            UpstreamError: NO_CAPACITY when its host is full, TRY_LATER while Fly still prepares or stops it.
         """
         with self._in_our_words(mutating=True):
             await self._fly.start_machine(app, fly_id)

@@ -33,6 +33,7 @@ class FlyPart(Part):
         list_lag_s: longest lag of the Machine list, in seconds before scaling.
         capacity: most running Machines per region.
         networks: private networks by app; one that is not named has its own.
+        skip_launch: the state that a Machine created with skip_launch comes to rest in.
     """
 
     org_slug: str = "acme"
@@ -44,6 +45,7 @@ class FlyPart(Part):
     machine_limit: int | None = None
     capacity: dict[str, int] = Field(default_factory=dict)
     networks: dict[str, str] = Field(default_factory=dict)
+    skip_launch: Literal["stopped", "created"] = "stopped"
 
 
 class RepositoryPart(Part):

@@ -31,6 +31,7 @@ def build_fly(config: SimConfig, public_url: str, clock: Clock) -> FastAPI:
         machine_limit=part.machine_limit,
         capacity=part.capacity,
         networks=part.networks,
+        skip_launch=part.skip_launch,
     )
     return fly_face.build_app(model)
 

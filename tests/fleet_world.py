@@ -260,7 +260,7 @@ class Agent:
 class FleetWorld:
     """The simulators, the fleet, and what tests do with them all the time."""
 
-    def __init__(self, folder, *, environ=None, holder="test", **changes):
+    def __init__(self, folder, *, environ=None, holder="test", skip_launch="stopped", **changes):
         self.folder = folder
         self.clock = HandClock()
         self.body = HeldBody()
@@ -268,6 +268,7 @@ class FleetWorld:
         self.fly = FlySim(
             clock=self.clock, seed=7, scale=1.0, org_slug="acme", public_url="http://fly.sim",
             apps=("app-a", "app-b"), body=self.body, api_token=FLY_TOKEN, list_lag=0.0, signing_key=FLY_KEY,
+            skip_launch=skip_launch,
         )  # fmt: skip
         self.github = GitHubSim(
             self.clock, 7, 1.0, "http://github.sim", APP_ID, _public_pem(APP_KEY), f"{URL}/webhooks/github",
@@ -370,15 +371,19 @@ class FleetWorld:
         await machine_list_pass(self.control)
         await runner_list_pass(self.control)
 
+    async def turn(self, seconds=3.0):
+        """Let time pass, webhooks arrive, lists be read and the planner plan."""
+        self.pass_time(seconds)
+        await self.deliver()
+        await self.read_lists()
+        await self.plan(2)
+
     async def until(self, condition, step=5.0, at_most=900.0):
         """Let time pass, lists be read and the planner plan until the condition holds."""
         end = self.clock.time + at_most
         while not await condition():
             assert self.clock.time < end, "not reached in time"
-            self.pass_time(step)
-            await self.deliver()
-            await self.read_lists()
-            await self.plan(2)
+            await self.turn(step)
 
     def queue(self, *names, repository="acme/web", label="fly-gha-small", **more):
         """Queue a run with these jobs; their webhooks are due a little later."""

@@ -93,7 +93,7 @@ async def _launch_failed(world: World, order: Order, error: UpstreamError | Cred
         why = Why(Reason.LAUNCH_LOST, f"no answer: {error.why}; the Machine is looked up by name")
         await world.store.run(lambda conn: _note(conn, machine, why, "lost", world.clock.now()))
         return
-    why = _why_not_launched(error)
+    why = _why_not_launched(order, error)
     _avoid(world, order, error, why)
     await world.store.run(lambda conn: _not_launched(conn, order, why, world.clock.now()))
     world.changed()
@@ -114,9 +114,11 @@ def _avoid(world: World, order: Order, error: UpstreamError | CredentialMissing,
         world.refused(machine.machine_class, why, app=machine.app)
 
 
-def _why_not_launched(error: UpstreamError | CredentialMissing) -> Why:
+def _why_not_launched(order: Order, error: UpstreamError | CredentialMissing) -> Why:
     if isinstance(error, CredentialMissing):
         return Why(Reason.LAUNCH_REFUSED, f"{error.name} is missing")
+    if not order.create and error.error_class is ErrorClass.TRY_LATER:
+        return Why(Reason.LAUNCH_NOT_READY, error.why)
     if error.error_class is ErrorClass.NO_CAPACITY:
         return Why(Reason.LAUNCH_NO_CAPACITY, error.why)
     return Why(Reason.LAUNCH_REFUSED, f"{error.error_class}: {error.why}")

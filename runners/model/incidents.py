@@ -25,6 +25,7 @@ INCIDENTS: frozenset[Reason] = frozenset(
         Reason.DID_NOT_EXIT,
         Reason.LAUNCH_REFUSED,
         Reason.LAUNCH_NO_CAPACITY,
+        Reason.LAUNCH_NOT_READY,
         Reason.LAUNCH_LOST,
         Reason.MINT_REFUSED,
         Reason.MINT_LOST,

@@ -63,6 +63,7 @@ class Reason(StrEnum):
     DID_NOT_EXIT = "did_not_exit"
     LAUNCH_REFUSED = "launch_refused"
     LAUNCH_NO_CAPACITY = "launch_no_capacity"
+    LAUNCH_NOT_READY = "launch_not_ready"
     LAUNCH_LOST = "launch_lost"
     MINT_REFUSED = "mint_refused"
     MINT_LOST = "mint_lost"

@@ -122,6 +122,10 @@ ENDING_NOTES: Mapping[Reason, ReasonNote] = {
     Reason.LAUNCH_NO_CAPACITY: ReasonNote(
         "Fly had no room in that region; another is tried.", "add `regions` when this is often seen"
     ),
+    Reason.LAUNCH_NOT_READY: ReasonNote(
+        "Fly would not start the spare just then; its job got other supply, and it is tried again.",
+        "when this is often seen, set `timing.spare_settle` higher",
+    ),
     Reason.LAUNCH_LOST: ReasonNote(
         "The answer to a create was lost; the Machine is looked up by name, and adopted or given up."
     ),

@@ -39,6 +39,13 @@ class Timing(BaseModel):
     idle_timeout: Seconds = Field(120, description="A Runner online without a job for this long is retired.")
     max_lifetime: Seconds = Field(86_400, description="A Runner older than this is ended even when busy.")
     spare_max_age: Seconds = Field(86_400, description="A spare Machine older than this is replaced.")
+    spare_settle: Seconds = Field(
+        60,
+        description="A new spare is started once Fly's list shows it stopped, or this long after its create.",
+    )
+    start_again: Seconds = Field(
+        30, description="A spare that Fly would not start yet is tried again after this."
+    )
     retire_grace: Seconds = Field(
         90, description="After deregistration a Machine may end by itself for this long."
     )

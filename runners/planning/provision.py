@@ -10,7 +10,8 @@ from runners.model.reason import Reason, Why
 from runners.model.snapshot import Snapshot
 from runners.model.states import MachineState
 from runners.planning.plan import Action, BindSpare, Held, Launch, StartSpare
-from runners.planning.tally import Tally, can_start
+from runners.planning.spares import startable
+from runners.planning.tally import Tally
 
 
 def provision(
@@ -48,11 +49,8 @@ def _closed(snapshot: Snapshot, books: Tally) -> Why | None:
 
 def _for_demand(snapshot: Snapshot, books: Tally, ending: frozenset[str]) -> Iterator[Action]:
     ready = [machine for machine in books.ready_spares if machine.name not in ending]
-    stopped = [
-        machine
-        for machine in books.stopped_spares
-        if machine.name not in ending and can_start(snapshot, machine)
-    ]
+    at_rest = books.stopped_spares if len(books.missing) > len(ready) else ()
+    stopped = list(startable(snapshot, (machine for machine in at_rest if machine.name not in ending)))
     why = Why(Reason.DEMAND, f"{len(books.demand)} queued, {len(books.supply)} on their way")
     pool = books.pool.name
     for job in books.missing:

@@ -11,16 +11,11 @@ from runners.model.snapshot import Snapshot
 from runners.model.states import MachineState, RunnerState
 from runners.planning.facts import may_be_registered, mint_is_out
 from runners.planning.plan import Action, Defer, Deregister, Destroy, Retire
-from runners.planning.tally import (
-    UNCLAIMED_STATES,
-    Tally,
-    holds_machine,
-    host_was_full,
-    is_doubtful,
-    is_forced,
-)
+from runners.planning.spares import START_TRIES, host_was_full, never_starts, start_was_lost
+from runners.planning.tally import UNCLAIMED_STATES, Tally, holds_machine, is_doubtful, is_forced
 
 # The Machine itself failed or is past its time: it must not serve as a spare, nor be waited for.
+_LOST_START = "its start did not arrive: Fly still shows the spare at rest"
 _FAULTY = (Reason.NEVER_STARTED, Reason.NEVER_CLAIMED, Reason.TOO_OLD)
 
 
@@ -89,6 +84,8 @@ def _asked_before_claim(runner: Runner, why: Why) -> bool:
 def _unclaimed_too_long(snapshot: Snapshot, runner: Runner, machine: Machine) -> Why | None:
     timing, boot = snapshot.timing, machine.boot
     since_request = snapshot.now - runner.requested_at
+    if start_was_lost(snapshot, machine):
+        return Why(Reason.NEVER_STARTED, _LOST_START)
     waiting_for_boot = boot is not None and boot.ready_at is None
     if boot is not None and waiting_for_boot and snapshot.now - boot.launched_at > timing.boot_deadline:
         if boot.started_at is None:
@@ -234,6 +231,12 @@ def _spare_overdue(snapshot: Snapshot, books: Tally, machine: Machine) -> Why | 
         return Why(Reason.LAUNCH_NO_CAPACITY, "its host has no room to start it; another takes its place")
     if snapshot.now - machine.requested_at > timing.spare_max_age:
         return Why(Reason.TOO_OLD, f"a spare older than {timing.spare_max_age:g} s")
+    if never_starts(machine):
+        return Why(
+            Reason.LAUNCH_NOT_READY, f"Fly would not start it {START_TRIES} times; another takes its place"
+        )
+    if start_was_lost(snapshot, machine):
+        return Why(Reason.NEVER_STARTED, _LOST_START)
     silent = boot is not None and boot.ready_at is None and machine.state is not MachineState.STOPPED
     if silent and boot is not None and snapshot.now - boot.launched_at > timing.boot_deadline:
         return Why(Reason.NEVER_STARTED, f"a spare that did not call within {timing.boot_deadline:g} s")

@@ -120,25 +120,6 @@ def has_unnamed_job(snapshot: Snapshot, runner: Runner) -> bool:
     )
 
 
-def can_start(snapshot: Snapshot, spare: Machine) -> bool:
-    """Whether a stopped spare may be started now: its app is open, and a start that was refused lies back.
-
-    While a spare of its region is here whose host was full, its own is likely full too. A job does not wait
-    for one that may not; it gets a new Machine.
-    """
-    if snapshot.limits.blocked_until.get(f"fly:{spare.app}", 0.0) > snapshot.now:
-        return False
-    if any(host_was_full(other) and other.region == spare.region for other in snapshot.machines):
-        return False
-    return spare.boot is None or snapshot.now - spare.state_at > snapshot.timing.capacity_memory
-
-
-def host_was_full(spare: Machine) -> bool:
-    """Whether it is stopped because its host had no room to start it."""
-    refused = spare.state is MachineState.STOPPED and spare.reason is Reason.LAUNCH_NO_CAPACITY
-    return refused and spare.boot is not None
-
-
 def holds_machine(runner: Runner) -> bool:
     """Whether no other Runner may be bound to its Machine: it lives, or it has received its registration."""
     return runner.claimed_at is not None or runner.state not in (RunnerState.RETIRING, RunnerState.GONE)

@@ -75,7 +75,7 @@ def place(
     for region in candidates:
         if chronicle.fire_on_request("no_capacity", region=region, **about):
             continue
-        held = sum(1 for m in registry.live() if m.region == region and m.state != "stopped")
+        held = sum(1 for m in registry.live() if m.region == region and m.holds_room)
         if held < capacity.get(region, held + 1):
             return region
     raise region_full()

@@ -2,6 +2,7 @@
 
     create -> created -> started -> (body exits) -> stopped | restarted | destroying -> destroyed
     create with skip_launch -> created -> stopped -> starting -> started
+    create with skip_launch, where such Machines stay created -> created -> starting -> started
 
 Every wait is an entry in the agenda, already divided by the scale. A callback of an earlier boot finds that
 `boots` has moved on and does nothing.
@@ -29,6 +30,8 @@ CREATE_TO_STARTED = (3.0, 8.0)
 STOPPED_TO_STARTED = (0.8, 1.2)
 # A skip_launch Machine becomes startable when its image is in place (docs say nothing; inferred).
 CREATED_TO_STOPPED = (1.0, 2.0)
+# Where it stays `created` instead, a start is refused until then (inferred too: users wait up to a minute).
+CREATED_TO_STARTABLE = (20.0, 60.0)
 TEARDOWN = (0.5, 1.5)
 # "machine still active" was seen up to 8 s after a stop.
 STILL_ACTIVE = (1.0, 8.0)
@@ -43,6 +46,7 @@ class Lifecycle:
         draws: latencies and event ids.
         scale: latencies are divided by it.
         list_lag: longest time, before scaling, that the list goes on showing a destroyed Machine.
+        stays_created: a skip_launch Machine never becomes stopped by itself; see CREATED_TO_STARTABLE.
         body: runs the insides.
         chronicle: journal and faults.
         insides: environment and token service of a body.
@@ -56,6 +60,7 @@ class Lifecycle:
         draws: Draws,
         scale: float,
         list_lag: float,
+        stays_created: bool,
         body: Body,
         chronicle: Chronicle,
         insides: Insides,
@@ -65,6 +70,7 @@ class Lifecycle:
         self._draws = draws
         self._scale = scale
         self._list_lag = list_lag
+        self._stays_created = stays_created
         self._body = body
         self._chronicle = chronicle
         self._insides = insides
@@ -74,12 +80,13 @@ class Lifecycle:
         self._event(machine, "launch", "created", "user", None)
         self._chronicle.record("machine_created", machine, skip_launch=machine.skip_launch)
         if machine.skip_launch:
-            self._later(machine, CREATED_TO_STOPPED, "prepare", partial(self._prepared, machine))
+            took = CREATED_TO_STARTABLE if self._stays_created else CREATED_TO_STOPPED
+            self._later(machine, took, "prepare", partial(self._prepared, machine))
         else:
             self._boot(machine, CREATE_TO_STARTED)
 
     def start(self, machine: SimMachine) -> State:
-        """Start a stopped Machine and return the state it was in.
+        """Start a stopped Machine, or a created one that is in place; returns the state it was in.
 
         Raises:
             FlyRefusal: 412 when its state forbids it, 409 when its host is full.
@@ -91,8 +98,10 @@ class Lifecycle:
             raise still_starting()
         if before == "stopping" or (before == "stopped" and self._clock.now() < machine.active_until):
             raise still_active()
-        if before != "stopped":
+        if before != "stopped" and not (before == "created" and machine.in_place):
             raise cannot_start_from(before)
+        if self._chronicle.fire("not_ready_on_start", machine):
+            raise still_active()
         if self._chronicle.fire("host_full_on_start", machine):
             raise host_full()
         machine.restarts = 0
@@ -152,7 +161,11 @@ class Lifecycle:
             self._later(machine, latency, "boot", partial(self._started, machine, machine.boots))
 
     def _prepared(self, machine: SimMachine) -> None:
-        if machine.state == "created":
+        if machine.state != "created":
+            return
+        if self._stays_created:
+            machine.in_place = True
+        else:
             self._move(machine, "stopped")
 
     def _started(self, machine: SimMachine, boot: int) -> None:

@@ -57,6 +57,7 @@ class SimMachine:
         body_running: whether its body runs, frozen or not.
         stop_requested: whether the running body was asked to stop.
         oom: the body is being killed for lack of memory.
+        in_place: created with skip_launch, and its image is there: it may be started although not stopped.
         active_until: before this a start is refused with "machine still active".
         host_status: "unreachable" hides the config and freezes the body.
         events: oldest first.
@@ -81,6 +82,7 @@ class SimMachine:
     body_running: bool = False
     stop_requested: bool = False
     oom: bool = False
+    in_place: bool = False
     active_until: float = 0.0
     host_status: HostStatus = "ok"
     events: list[Event] = field(default_factory=list)
@@ -89,6 +91,11 @@ class SimMachine:
     def live(self) -> bool:
         """Whether Fly still has it: everything up to destroyed counts, stopped ones too."""
         return self.state != "destroyed"
+
+    @property
+    def holds_room(self) -> bool:
+        """Whether it takes CPU and memory of its host; one that is stopped or was never started does not."""
+        return self.state != "stopped" and not (self.state == "created" and self.skip_launch)
 
     @property
     def metadata(self) -> dict[str, str]:

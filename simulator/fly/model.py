@@ -8,7 +8,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -35,6 +35,7 @@ FAULT_KINDS = frozenset(
         "no_capacity",
         "lost_create_answer",
         "host_full_on_start",
+        "not_ready_on_start",
         "launch_5xx",
         "out_of_memory",
         "host_lost",
@@ -72,6 +73,9 @@ class FlySim:
         capacity: most running Machines per region; a region that is not named has room.
         signing_key: signs OIDC tokens; made anew when not given.
         networks: private networks by app; an app that is not named has one of its own.
+        skip_launch: what becomes of a Machine created with skip_launch; Fly's documentation does not say.
+            ``stopped``: that, within seconds. ``created``: it stays so, and a start is refused for up to a
+            minute, until its image is in place.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class FlySim:
         capacity: Mapping[str, int] | None = None,
         signing_key: rsa.RSAPrivateKey | None = None,
         networks: Mapping[str, str] | None = None,
+        skip_launch: Literal["stopped", "created"] = "stopped",
     ) -> None:
         self.clock = clock
         self.journal = Journal(clock)
@@ -116,6 +121,7 @@ class FlySim:
             draws=self.draws,
             scale=scale,
             list_lag=list_lag,
+            stays_created=skip_launch == "created",
             body=body,
             chronicle=self._chronicle,
             insides=Insides(clock, self.oidc, self._chronicle),

@@ -61,7 +61,8 @@ def machine(number: int = 1, state: MachineState = MachineState.STARTING, **fiel
 
 
 def stopped(number: int = 1, **fields: Any) -> Machine:
-    return machine(number, MachineState.STOPPED, **({"boot": None} | fields))
+    """A stopped spare, old enough to be started."""
+    return machine(number, MachineState.STOPPED, **({"boot": None, "age": 300.0} | fields))
 
 
 def ready(number: int = 1, **fields: Any) -> Machine:

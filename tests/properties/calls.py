@@ -36,7 +36,7 @@ class Calls:
             if start:
                 self._boot(machine)
             else:
-                machine.state = "stopped"
+                machine.state = "created" if self.bad_luck(self.spare_luck.stays_created) else "stopped"
         if lost:
             return
         self.rows.machines[name] = replace(self.rows.machines[name], fly_id=self.fly[name].fly_id)
@@ -44,7 +44,13 @@ class Calls:
 
     def _call_start(self, name: str) -> None:
         machine = self.fly.get(name)
-        if machine is None or machine.state != "stopped" or self.chance(self.luck.host_full):
+        if self.bad_luck(self.spare_luck.lost_start):
+            return
+        if self.bad_luck(self.spare_luck.not_ready):
+            self._not_launched(name, MachineState.STOPPED, Reason.LAUNCH_NOT_READY)
+            return
+        at_rest = machine is not None and machine.state in ("stopped", "created")
+        if machine is None or not at_rest or self.chance(self.luck.host_full):
             self._not_launched(name, MachineState.STOPPED, Reason.LAUNCH_NO_CAPACITY)
             return
         self._boot(machine)

@@ -65,7 +65,7 @@ def machines(draw: st.DrawFn, number: int) -> Machine:
     name = machine_name(FLEET, "web", unique(number))
     boot = None
     if draw(st.integers(0, 3)):
-        boot = Boot(name, draw(st.integers(1, 2)), _ago(draw), _maybe_ago(draw), _maybe_ago(draw))
+        boot = Boot(name, draw(st.integers(1, 3)), _ago(draw), _maybe_ago(draw), _maybe_ago(draw))
     return Machine(
         name=name,
         pool=draw(st.sampled_from((*POOLS, "removed"))),
@@ -79,7 +79,15 @@ def machines(draw: st.DrawFn, number: int) -> Machine:
         state_at=_ago(draw),
         boot=boot,
         reason=draw(
-            st.sampled_from((None, Reason.OBSERVED, Reason.LAUNCH_NO_CAPACITY, Reason.LAUNCH_REFUSED))
+            st.sampled_from(
+                (
+                    None,
+                    Reason.OBSERVED,
+                    Reason.LAUNCH_NO_CAPACITY,
+                    Reason.LAUNCH_REFUSED,
+                    Reason.LAUNCH_NOT_READY,
+                )
+            )
         ),
         destroy_sent_at=_ago(draw) if draw(st.integers(0, 4)) == 0 else None,
     )

@@ -12,7 +12,7 @@ from runners.model.states import JobState
 from runners.model.timing import Timing
 from tests.planning.builders import pool
 from tests.properties.script import scripted_world
-from tests.properties.things import Luck
+from tests.properties.things import Luck, SpareLuck
 from tests.properties.world import START, World
 
 HOUR = 3600.0
@@ -81,6 +81,26 @@ def test_spares_whose_host_is_full_are_replaced_and_the_job_does_not_wait_for_th
     assert world.breaches == []
     assert all(job.state is JobState.COMPLETED for job in world.hub.values())
     assert len(world.rows.runners) <= 10
+
+
+@pytest.mark.parametrize(
+    "luck",
+    [
+        pytest.param(SpareLuck(stays_created=1.0), id="they stay created"),
+        pytest.param(SpareLuck(not_ready=1.0), id="none is ever ready to be started"),
+        pytest.param(SpareLuck(lost_start=1.0), id="no start reaches Fly"),
+    ],
+)
+def test_whatever_becomes_of_stopped_spares_every_job_is_served_soon(luck: SpareLuck):
+    world = World((pool("web", max_machines=9, stopped=3),), Timing(), Luck(), 5, spare_luck=luck)
+    for number in range(6):
+        world.at(200.0 * number, lambda number=number: world.queue(number, "web", seconds=30.0))
+    world.run(HOUR)
+    assert world.breaches == []
+    waits = [row.in_progress_at - row.accepted_at for row in world.rows.jobs.values()]
+    assert len(waits) == 6
+    assert max(waits) < 90
+    assert world.launches <= 30
 
 
 def test_a_refused_mint_is_asked_again_once_per_backoff_and_keeps_the_machine():

@@ -32,6 +32,15 @@ class Luck:
     returns: float = 0.0  # a destroyed Machine comes back from its dead host
 
 
+@dataclass(frozen=True)
+class SpareLuck:
+    """As Luck, for what only a stopped spare meets."""
+
+    stays_created: float = 0.0
+    not_ready: float = 0.0
+    lost_start: float = 0.0  # it never reaches Fly
+
+
 @dataclass
 class FlyMachine:
     name: str

@@ -22,7 +22,7 @@ from tests.properties.checks import broken_promises
 from tests.properties.fly_side import FlySide
 from tests.properties.github_side import GitHubSide
 from tests.properties.rows import Rows, applied, by_key
-from tests.properties.things import FlyMachine, HubJob, Luck, Record
+from tests.properties.things import FlyMachine, HubJob, Luck, Record, SpareLuck
 
 START = 1_800_000_000.0
 STALE_PERIODS = 4
@@ -36,6 +36,7 @@ class World(GitHubSide, FlySide, Calls):
     timing: Timing
     luck: Luck
     seed: int
+    spare_luck: SpareLuck = field(default_factory=SpareLuck)
     max_machines: int = 20
     writes_per_minute: int = 60
     now: float = START
@@ -111,6 +112,10 @@ class World(GitHubSide, FlySide, Calls):
 
     def chance(self, probability: float) -> bool:
         return self.dice.random() < probability
+
+    def bad_luck(self, probability: float) -> bool:
+        """As ``chance``, but without a throw where nothing can happen: older seeds keep their worlds."""
+        return probability > 0.0 and self.chance(probability)
 
     def wake(self) -> None:
         if not self._woken:

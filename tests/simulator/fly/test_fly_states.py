@@ -95,6 +95,25 @@ def test_a_spare_is_created_without_booting_and_starts_fast_later(world) -> None
     assert world.sim.start("runners-a", machine.id) == "started"
 
 
+def test_where_spares_stay_created_a_start_is_refused_until_the_image_is_in_place(make_world) -> None:
+    world = make_world(skip_launch="created", capacity={"ams": 1})
+    machine = world.create(skip_launch=True)
+    with pytest.raises(FlyRefusal, match="unable to start machine from current state: 'created'") as refused:
+        world.sim.start("runners-a", machine.id)
+    assert refused.value.status == 412
+    world.until(lambda: machine.in_place)
+    assert machine.state == "created"
+    assert world.sim.start("runners-a", machine.id) == "created"
+    world.until(lambda: machine.state == "started")
+    assert "machine_started" in world.kinds()
+
+
+def test_a_spare_that_was_never_started_takes_no_room_of_its_region(make_world) -> None:
+    world = make_world(skip_launch="created", capacity={"ams": 1})
+    world.create("spare", skip_launch=True)
+    assert world.create("m-1").region == "ams"
+
+
 def test_starting_a_machine_that_is_starting_is_refused_with_412(world) -> None:
     machine = world.stopped()
     world.sim.start("runners-a", machine.id)
