@@ -26,6 +26,7 @@ VERBS = {
     "retire": "runners.cli.retire:retire",
     "sweep": "runners.cli.sweep:sweep",
     "doctor": "runners.cli.doctor.command:doctor",
+    "init": "runners.cli.init.command:init",
     "token": "runners.cli.token:app",
     "tokens": "runners.cli.tokens:app",
 }

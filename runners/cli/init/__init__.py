@@ -1,0 +1,1 @@
+"""``fly-gha init``: a first fleet.toml, a canary workflow, and the list of permissions."""

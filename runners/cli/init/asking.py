@@ -1,0 +1,60 @@
+"""Asking: at a terminal, what was not given is asked for; an answer that will not do is asked for again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from runners.cli.init.choices import INFISICAL, defaults
+from runners.cli.init.rules import RULES
+
+# In the order in which they are asked; the rest has defaults that are seldom changed.
+QUESTIONS: Mapping[str, str] = {
+    "org": "GitHub organization",
+    "fly_org": "Fly organization (its slug)",
+    "public_url": "https address of the dispatcher",
+    "classes": "Machine classes, a pool each",
+    "apps": "Fly apps for the runners",
+    "regions": "Regions, the preferred first",
+    "credentials": "Access to GitHub",
+    "registration": "Registration",
+    "infisical_project": "Infisical project id",
+    "app_id": "GitHub App id (empty: later)",
+    "image": "Runner image by digest (empty: later)",
+}
+_LISTS = frozenset({"classes", "apps", "regions"})
+_MAY_BE_EMPTY = frozenset({"app_id", "image"})
+
+
+def ask(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, with an answer to each question that was left open.
+
+    Raises:
+        typer.Abort: nobody wants to answer.
+    """
+    told = {key: value for key, value in given.items() if value not in (None, "", ())}
+    for key, question in QUESTIONS.items():
+        if key in told or (key == "org" and "repository" in told):
+            continue
+        known = defaults(told)
+        if key == "infisical_project" and told.get("secrets", known["secrets"]) != INFISICAL:
+            continue
+        told[key] = _answer(key, question, known.get(key))
+    return told
+
+
+def words(text: str) -> tuple[str, ...]:
+    """``iad, ewr`` as a list."""
+    return tuple(word for word in text.replace(",", " ").split() if word)
+
+
+def _answer(key: str, question: str, default: Any) -> Any:
+    first = ",".join(default) if isinstance(default, tuple) else default
+    while True:
+        said = str(typer.prompt(question, default=first, err=True, show_default=first != "")).strip()
+        values = words(said) if key in _LISTS else (said,)
+        wrong = [mistake for value in values if value and (mistake := RULES[key].wrong(value))]
+        if wrong:
+            typer.echo(f"  found {wrong[0].found}, expected {wrong[0].expected}", err=True)
+        elif said or key in _MAY_BE_EMPTY:
+            return values if key in _LISTS else said
