@@ -230,6 +230,16 @@ def run_asking(command):
     return run
 
 
+def run_init(_world, folder):
+    done = shell(INIT, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (folder / "acme").iterdir()} == {
+        "fleet.toml",
+        "fly-gha-canary.yml",
+        "PERMISSIONS.md",
+    }
+
+
 def run_doctor(world, _folder):
     """It looks at everything and ends with a verdict; its own tests judge that."""
     done = shell("fly-gha doctor", cwd=world.place.folder)
@@ -247,6 +257,10 @@ OPERATOR_CREATE = (
 )
 STATUS_CREATE = "(umask 077; fly-gha token create --local --name status --scope read > status.token)"
 STATUS_TOKEN = "fly-gha-status token create --name anna-agent --project acme"
+INIT = (
+    "fly-gha init acme --org acme --fly-org acme --public-url https://runners.acme.example "
+    "--infisical-project 6f1c1a52-8a3b-4d29-a8f0-0a6d0c8a9b11"
+)
 DRAIN = 'fly-gha drain gha-medium --wait --reason "new image" --yes'
 SCALE = "fly-gha scale gha-small --max 12 --ready 2"
 LOOKS = ("fly-gha jobs", "fly-gha runners", "fly-gha cost --by repo")
@@ -286,6 +300,7 @@ KNOWN = {
     WHY: run_asking(WHY),
     "fly-gha events --limit 20": run_asking("fly-gha events --limit 20"),
     **{command: run_asking(command) for command in LOOKS},
+    INIT: run_init,
     "fly-gha doctor": run_doctor,
     # tests/cli/test_cli_serving.py starts it with the world that docs/demo.md shows.
     "fly-gha sim --config world.json": run_asking("fly-gha sim --help"),

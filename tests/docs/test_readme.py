@@ -125,4 +125,3 @@ def test_pictures_and_excerpts_fit_a_terminal():
 def test_what_the_readme_says_is_not_built_is_not_built():
     """When one of these fails, the README has good news to tell."""
     assert not (ROOT / "machines/runner/Dockerfile").exists()
-    assert not (ROOT / "runners/cli/init.py").exists()
