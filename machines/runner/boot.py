@@ -44,8 +44,9 @@ EXITS: Mapping[int, str] = {
     27: "exit_runner_outdated",
     28: "exit_runner_failed",
     29: "exit_agent_error",
+    30: "exit_disk_failed",
 }
-DONE, NO_OIDC, REFUSED, TIMEOUT, CLOCK, RETIRED, CONFIG, OFFLINE, OUTDATED, FAILED, BROKEN = EXITS
+DONE, NO_OIDC, REFUSED, TIMEOUT, CLOCK, RETIRED, CONFIG, OFFLINE, OUTDATED, FAILED, BROKEN, _DISK = EXITS
 
 AGENT = "fly-gha-boot/1"
 ONLINE_TEXT = b"Listening for Jobs"  # the listener prints it once its session with GitHub is up
@@ -694,7 +695,7 @@ class Agent:
             self._pause(0.1)
             self._reap()
         if self._docker_pid and docker.wait:
-            self._say("docker", f"not ready {docker.wait:.0f} s after the claim: the job starts without")
+            self._say("docker", f"not ready {docker.wait:g} s after the claim: the job starts without")
 
     def _listen(self, env: Mapping[str, str]) -> DeadEnd:
         restarts, updated = 0, f"{self._settings.runner_dir}/update.finished"

@@ -17,6 +17,7 @@ EXIT_REASONS: Mapping[int, Reason] = {
     27: Reason.EXIT_RUNNER_OUTDATED,
     28: Reason.EXIT_RUNNER_FAILED,
     29: Reason.EXIT_AGENT_ERROR,
+    30: Reason.EXIT_DISK_FAILED,
 }
 
 # Ends of a Machine that never became a runner: the image, the network or the registration is at fault, and
@@ -32,6 +33,7 @@ NEVER_WORKED = frozenset(
         Reason.EXIT_RUNNER_OUTDATED,
         Reason.EXIT_RUNNER_FAILED,
         Reason.EXIT_AGENT_ERROR,
+        Reason.EXIT_DISK_FAILED,
     }
 )
 

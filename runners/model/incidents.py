@@ -41,6 +41,7 @@ INCIDENTS: frozenset[Reason] = frozenset(
         Reason.EXIT_RUNNER_OUTDATED,
         Reason.EXIT_RUNNER_FAILED,
         Reason.EXIT_AGENT_ERROR,
+        Reason.EXIT_DISK_FAILED,
         # A job failed at the gate, since GitHub gave it to a runner that should never have got it.
         Reason.GATE_REFUSED,
         # Something lost its partner, or a webhook never came.

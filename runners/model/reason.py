@@ -121,6 +121,7 @@ class Reason(StrEnum):
     EXIT_RUNNER_OUTDATED = "exit_runner_outdated"
     EXIT_RUNNER_FAILED = "exit_runner_failed"
     EXIT_AGENT_ERROR = "exit_agent_error"
+    EXIT_DISK_FAILED = "exit_disk_failed"
     OUT_OF_MEMORY = "out_of_memory"
 
     # What an operator had done.

@@ -114,6 +114,7 @@ CAUSES: Mapping[Reason, str] = {
     Reason.EXIT_RUNNER_OUTDATED: "GitHub serves a runner for 30 days after the release that follows it.",
     Reason.EXIT_RUNNER_FAILED: "The runner crashed, or something in the image is broken.",
     Reason.EXIT_AGENT_ERROR: "The image was built by hand, or is of another version than the dispatcher.",
+    Reason.EXIT_DISK_FAILED: "Its volume is not mounted or cannot be wiped; or class and image do not fit.",
     # Operators and observing.
     Reason.OPERATOR_REQUEST: "Somebody used a verb of `fly-gha`, or the API.",
     Reason.RECOVERED_BY_SWEEP: "GitHub sent no webhook, or it did not arrive and the log is not readable.",

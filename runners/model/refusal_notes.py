@@ -158,6 +158,10 @@ EXIT_NOTES: Mapping[Reason, ReasonNote] = {
     Reason.EXIT_AGENT_ERROR: ReasonNote(
         "A setting of the boot agent is wrong, or the agent is.", "read the Machine's log at Fly"
     ),
+    Reason.EXIT_DISK_FAILED: ReasonNote(
+        "The disk that the class promises could not be prepared.",
+        "read the Machine's log at Fly, then correct the disk of the Machine class",
+    ),
 }
 """How a Machine's main process, the boot agent, said it ended."""
 
