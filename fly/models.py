@@ -49,6 +49,16 @@ class StopConfig(Sent):
     timeout: str = Field(pattern=r"^[1-9][0-9]{0,2}s$")
 
 
+class Process(Sent):
+    """What the main process gets; its command and user stay the image's own when not named.
+
+    Attributes:
+        ignore_app_secrets: Fly injects an app's secrets at every boot, unless the config says this.
+    """
+
+    ignore_app_secrets: bool
+
+
 class Dns(Sent):
     """Whether the private network's DNS knows the Machine."""
 
@@ -67,10 +77,15 @@ class MachineConfig(Sent):
     rootfs: Rootfs
     stop_config: StopConfig
     dns: Dns
+    processes: tuple[Process, ...]
 
 
 class CreateMachine(Sent):
-    """The body of a create. ``skip_launch`` creates without starting."""
+    """The body of a create. ``skip_launch`` creates without starting.
+
+    ``skip_secrets`` is of this call alone: it is not in the config, so nothing says that it still holds when
+    the Machine is started later.
+    """
 
     name: str = Field(min_length=1)
     region: str = Field(min_length=2)

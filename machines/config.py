@@ -6,7 +6,7 @@ in it: the registration is handed out later, to a Machine that proves who it is.
 
 import re
 
-from fly.models import CreateMachine, Dns, Guest, MachineConfig, Restart, Rootfs, StopConfig
+from fly.models import CreateMachine, Dns, Guest, MachineConfig, Process, Restart, Rootfs, StopConfig
 from machines.classes import Disk, MachineClass
 from machines.nouns import LaunchOrder
 
@@ -24,7 +24,7 @@ def build_create(order: LaunchOrder, machine_class: MachineClass) -> CreateMachi
         region=order.region,
         config=build_config(order, machine_class),
         skip_launch=not order.start,
-        # Job code has the run of this Machine: whatever secrets the app may hold are none of its business.
+        # For this call; the config's own ignore_app_secrets holds at every later start, too.
         skip_secrets=True,
     )
 
@@ -52,6 +52,10 @@ def build_config(order: LaunchOrder, machine_class: MachineClass) -> MachineConf
         stop_config=StopConfig(signal="SIGTERM", timeout=f"{machine_class.stop_timeout_s}s"),
         # All apps of a network can look each other up; nobody needs to find a Machine that runs foreign code.
         dns=Dns(skip_registration=True),
+        # Job code has the run of this Machine: whatever secrets the app may hold are none of its business.
+        # Fly injects them at every boot; only what is in the config is sure to be read again when a spare is
+        # started days later.
+        processes=(Process(ignore_app_secrets=True),),
     )
 
 

@@ -1,5 +1,7 @@
 """What Fly's init gives to whatever runs inside a Machine: its environment and its token service."""
 
+from collections.abc import Mapping
+
 from simulator.clock import Clock
 from simulator.fly import refusals
 from simulator.fly.chronicle import Chronicle
@@ -13,14 +15,28 @@ DEFAULT_MEMORY_MB = 256
 class Insides:
     """The inside view of all Machines of one organization."""
 
-    def __init__(self, clock: Clock, issuer: OidcIssuer, chronicle: Chronicle) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        issuer: OidcIssuer,
+        chronicle: Chronicle,
+        app_secrets: Mapping[str, Mapping[str, str]],
+    ) -> None:
         self._clock = clock
         self._issuer = issuer
         self._chronicle = chronicle
+        self._app_secrets = app_secrets
 
     def environment(self, machine: SimMachine) -> dict[str, str]:
-        """The configuration's env and Fly's own variables (its documentation lists them), which win."""
+        """The app's secrets, the configuration's env, and Fly's own variables (documented), which win.
+
+        Secrets are injected at every boot, whatever a create's ``skip_secrets`` said: the specification does
+        not tell how long that holds, so here it never does.
+        """
+        processes = machine.config.get("processes") or [{}]
+        ignored = bool(processes[0].get("ignore_app_secrets"))
         return {
+            **({} if ignored else self._app_secrets.get(machine.app, {})),
             **(machine.config.get("env") or {}),
             "FLY_APP_NAME": machine.app,
             "FLY_MACHINE_ID": machine.id,

@@ -76,6 +76,7 @@ class FlySim:
         skip_launch: what becomes of a Machine created with skip_launch; Fly's documentation does not say.
             ``stopped``: that, within seconds. ``created``: it stays so, and a start is refused for up to a
             minute, until its image is in place.
+        app_secrets: by app, the secrets that its Machines get as environment at every boot.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class FlySim:
         signing_key: rsa.RSAPrivateKey | None = None,
         networks: Mapping[str, str] | None = None,
         skip_launch: Literal["stopped", "created"] = "stopped",
+        app_secrets: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.clock = clock
         self.journal = Journal(clock)
@@ -124,7 +126,7 @@ class FlySim:
             stays_created=skip_launch == "created",
             body=body,
             chronicle=self._chronicle,
-            insides=Insides(clock, self.oidc, self._chronicle),
+            insides=Insides(clock, self.oidc, self._chronicle, app_secrets or {}),
         )
 
     @contextlib.asynccontextmanager

@@ -31,6 +31,7 @@ CONFIG = {
     "rootfs": {"size_gb": 20},
     "stop_config": {"signal": "SIGTERM", "timeout": "30s"},
     "dns": {"skip_registration": True},
+    "processes": [{"ignore_app_secrets": True}],
 }
 
 

@@ -88,6 +88,7 @@ def test_every_class_validates_against_flys_schema_with_nothing_it_would_ignore(
         (("config", "rootfs"), "size"),
         (("config", "stop_config"), "time_out"),
         (("config", "dns"), "skip"),
+        (("config", "processes", 0), "ignore_secrets"),
     ],
 )
 def test_a_planted_misspelt_option_is_refused_wherever_it_is(create_schema, path, key):
@@ -118,6 +119,7 @@ def test_a_machine_has_no_second_life_no_service_and_no_secret():
     assert config["restart"] == {"policy": "no"}
     assert config["auto_destroy"] is True
     assert body["skip_secrets"] is True
+    assert config["processes"] == [{"ignore_app_secrets": True}]
     assert "services" not in config
     assert "files" not in config
     assert set(config["env"]) == {

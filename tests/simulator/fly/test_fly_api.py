@@ -194,3 +194,17 @@ def test_a_seed_repeats_ids_and_latencies_whatever_the_order_of_requests(make_wo
 
     assert ends(["a", "b"]) == ends(["b", "a"])
     assert ends(["a"])["a"][0] != make_world(seed=8).create("a").id
+
+
+def test_an_apps_secrets_are_in_every_boot_unless_the_config_ignores_them(make_world) -> None:
+    world = make_world(app_secrets={"runners-a": {"DEPLOY_KEY": "marker"}})
+    open_, closed = (
+        world.stopped("open", skip_secrets=True),
+        world.stopped("closed", config={"processes": [{"ignore_app_secrets": True}]}),
+    )
+    for machine in (open_, closed):
+        world.sim.start("runners-a", machine.id)
+        world.until(lambda machine=machine: machine.state == "started")
+    assert world.body.running[open_.id].env["DEPLOY_KEY"] == "marker"
+    assert "DEPLOY_KEY" not in world.body.running[closed.id].env
+    assert "DEPLOY_KEY" not in world.body.running[world.started("other", app="runners-b").id].env
