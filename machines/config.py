@@ -4,8 +4,6 @@ Whoever may read the app can read all of this back (Fly's list and get answer wi
 in it: the registration is handed out later, to a Machine that proves who it is.
 """
 
-import re
-
 from fly.models import CreateMachine, Dns, Guest, MachineConfig, Process, Restart, Rootfs, StopConfig
 from machines.classes import Disk, MachineClass
 from machines.nouns import LaunchOrder
@@ -13,8 +11,6 @@ from machines.nouns import LaunchOrder
 FLEET_TAG = "fly_gha_fleet"
 POOL_TAG = "fly_gha_pool"
 CLASS_TAG = "fly_gha_class"
-
-_DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})\Z")
 
 
 def build_create(order: LaunchOrder, machine_class: MachineClass) -> CreateMachine:
@@ -57,12 +53,6 @@ def build_config(order: LaunchOrder, machine_class: MachineClass) -> MachineConf
         # started days later.
         processes=(Process(ignore_app_secrets=True),),
     )
-
-
-def image_digest(image: str) -> str | None:
-    """Return the digest an image reference is pinned to (``sha256:…``), or None when it is not pinned."""
-    found = _DIGEST.search(image)
-    return found[1] if found else None
 
 
 def _disk(disk: Disk) -> str:

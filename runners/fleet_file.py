@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from machines.classes import ClassFileError, load_classes
-from runners.model.settings import PATTERN_WORDS, Settings
+from runners.model.settings import IMAGE, PATTERN_WORDS, Settings
 from runners.secrets.names import installation_token_name, registration_token_name
 
 PREFIX = "FLY_GHA_"
@@ -27,6 +27,8 @@ ECOSYSTEM_NAMES: Mapping[str, tuple[str, str]] = {
     "INFISICAL_API_URL": ("infisical", "api_url"),
 }
 SHOWN = 60
+# What a required key asks for, where its name does not say it.
+REQUIRED_WORDS: Mapping[str, str] = {"fly.image": PATTERN_WORDS[IMAGE]}
 
 
 class FleetFileInvalid(Exception):
@@ -170,7 +172,7 @@ def _lines(error: ErrorDetails) -> tuple[str, ...]:
     if error["type"] == "extra_forbidden":
         return (f"{key}: found a key that fly-gha does not know, expected one that docs/settings.md lists",)
     if error["type"] == "missing":
-        return (f"{key}: found nothing, expected a value (required)",)
+        return (f"{key}: found nothing, expected {REQUIRED_WORDS.get(key, 'a value (required)')}",)
     if error["type"] == "value_error" and isinstance(error["input"], Mapping):
         # What hangs together across keys: each line names its own.
         return tuple(expected.splitlines())

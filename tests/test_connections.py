@@ -10,7 +10,7 @@ from machines.prices import usd_per_hour
 from runners.connections import connect
 from runners.fleet_file import check_settings
 from runners.upstream.errors import UpstreamError
-from tests.fleet_world import HandClock, Network, pool, settings_for
+from tests.fleet_world import IMAGE, HandClock, Network, pool, settings_for
 
 NAMES = {
     "FLY_API_TOKEN": "fm2_x",
@@ -119,4 +119,4 @@ def test_prices_are_those_of_the_pools_dearest_region():
 
 def test_a_pool_of_every_class_that_comes_with_the_product_can_be_configured():
     pools = [pool(name) for name in made().classes]
-    assert len(check_settings({"pools": pools}, "test").pools) == len(pools)
+    assert len(check_settings({"fly": {"image": IMAGE}, "pools": pools}, "test").pools) == len(pools)

@@ -9,6 +9,8 @@ import pytest
 
 from runners.fleet_file import FleetFileInvalid, load_settings
 
+DIGEST = "sha256:" + "a" * 64
+IMAGE = f"registry.fly.io/runner@{DIGEST}"
 GOOD = """
 [[pools]]
 name = "gha-small"
@@ -29,15 +31,20 @@ def written(tmp_path):
     return write
 
 
+def load(path, environ=None):
+    """The settings; the image, which every fleet file must name, comes from the environment."""
+    return load_settings(path, {"FLY_GHA_FLY__IMAGE": IMAGE, **(environ or {})})
+
+
 def mistakes(path, environ=None):
     with pytest.raises(FleetFileInvalid) as caught:
-        load_settings(path, environ or {})
+        load(path, environ)
     assert str(path) in str(caught.value)
     return caught.value.mistakes
 
 
 def test_the_smallest_fleet_file_is_a_fleet(written):
-    settings = load_settings(written(""), {})
+    settings = load(written(""), {})
     assert settings.pools[0].served_labels == ("fly-gha-small",)
     assert settings.fleet.port == 8080
 
@@ -85,7 +92,45 @@ def test_one_mistake_is_one_line_with_its_key_what_was_found_and_what_was_expect
     assert only.startswith(line)
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        "registry.fly.io/runner:latest",
+        "registry.fly.io/runner",
+        f"@{DIGEST}",
+        DIGEST,
+        f"registry.fly.io/runner@{DIGEST[:-1]}",
+        f"registry.fly.io/runner@{DIGEST}0",
+        f"registry.fly.io/runner@{DIGEST.replace('a', 'A')}",
+        f"registry.fly.io/ runner@{DIGEST}",
+        f"registry.fly.io/runner@{DIGEST}@{DIGEST}",
+    ],
+)
+def test_an_image_without_a_whole_digest_is_refused_with_the_fix(written, image):
+    (only,) = mistakes(written(""), {"FLY_GHA_FLY__IMAGE": image})
+    assert only.startswith(f"fly.image: found {image[:20]!r}"[:-1])
+    assert "expected: NAME@sha256:" in only
+    assert "machines/runner/README.md" in only
+
+
+def test_an_image_is_required_and_named_by_its_key_even_without_its_section(written):
+    for text in ("", '[fly]\norg_slug = "acme"'):
+        with pytest.raises(FleetFileInvalid) as caught:
+            load_settings(written(text), {})
+        (only,) = caught.value.mistakes
+        assert only.startswith("fly.image: found nothing, expected NAME@sha256:")
+
+
+def test_an_image_may_have_a_tag_and_a_port_besides_its_digest(written):
+    image = f"registry.example:5000/runner:1@{DIGEST}"
+    assert load(written(""), {"FLY_GHA_FLY__IMAGE": image}).fly.image == image
+
+
 POOL_MISTAKES = {
+    "a region that no region's code looks like": (
+        {"regions": ["iad", "us-east-1"]},
+        "pools.0.regions.1: found 'us-east-1', expected: three lower-case letters",
+    ),
     "no scope": ({"scope": None}, "pools.0.scope: found nothing, expected a value (required)"),
     "a bare owner": (
         {"scope": "acme"},
@@ -223,7 +268,7 @@ def test_two_pools_of_one_scope_share_its_token(written):
     pools = pools_as_json(
         {"registration": "token"}, {"name": "gha-large", "scope": "orgs/ACME", "registration": "token"}
     )
-    assert len(load_settings(written("", good=False), {"FLY_GHA_POOLS": pools}).pools) == 2
+    assert len(load(written("", good=False), {"FLY_GHA_POOLS": pools}).pools) == 2
 
 
 def test_two_lists_that_have_no_repository_in_common_are_refused_for_together_they_serve_nobody(written):
@@ -254,7 +299,7 @@ def test_pools_that_share_labels_and_group_but_no_lists_would_fail_each_others_j
         (only,) = mistakes(path, {"FLY_GHA_POOLS": pools})
         assert only.startswith(key)
     else:
-        assert len(load_settings(path, {"FLY_GHA_POOLS": pools}).pools) == 2
+        assert len(load(path, {"FLY_GHA_POOLS": pools}).pools) == 2
 
 
 def test_a_file_that_is_not_there_says_how_to_name_one(tmp_path):
@@ -287,7 +332,7 @@ def test_a_file_without_pools_is_no_fleet(written):
 
 def test_the_environment_wins_over_the_file(written):
     path = written('[fleet]\nname = "file"\nport = 1\n[github]\napi_url = "http://file"')
-    settings = load_settings(
+    settings = load(
         path,
         {
             "FLY_GHA_FLEET__NAME": "env",
@@ -309,15 +354,13 @@ def test_the_environment_wins_over_the_file(written):
 
 
 def test_text_from_the_environment_stays_text_even_when_it_looks_like_a_number(written):
-    settings = load_settings(
-        written(""), {"FLY_GHA_GITHUB__APP_ID": "4242", "FLY_GHA_INFISICAL__PROJECT_ID": "007"}
-    )
+    settings = load(written(""), {"FLY_GHA_GITHUB__APP_ID": "4242", "FLY_GHA_INFISICAL__PROJECT_ID": "007"})
     assert (settings.github.app_id, settings.infisical.project_id) == ("4242", "007")
 
 
 def test_a_variable_can_take_a_value_away(written):
     path = written("[fleet]\ndaily_budget_usd = 5")
-    assert load_settings(path, {"FLY_GHA_FLEET__DAILY_BUDGET_USD": "null"}).fleet.daily_budget_usd is None
+    assert load(path, {"FLY_GHA_FLEET__DAILY_BUDGET_USD": "null"}).fleet.daily_budget_usd is None
 
 
 @pytest.mark.parametrize(
@@ -335,7 +378,7 @@ def test_a_misspelt_variable_is_a_mistake_like_a_misspelt_key(written, name, key
 
 def test_variables_that_are_no_settings_are_left_alone(written):
     environ = {"FLY_GHA_FLEET_KEY": "secret", "FLY_GHA_URL": "http://x", "FLY_GHA_TOKEN": "t", "FLY_APP": "a"}
-    assert load_settings(written(""), environ) == load_settings(written(""), {})
+    assert load(written(""), environ) == load(written(""), {})
 
 
 def test_a_bad_file_ends_serve_with_exit_code_2_and_every_mistake_on_stderr(written):
@@ -346,7 +389,7 @@ def test_a_bad_file_ends_serve_with_exit_code_2_and_every_mistake_on_stderr(writ
         text=True,
         timeout=60,
         check=False,
-        env={**os.environ, "COLUMNS": "40"},
+        env={**os.environ, "COLUMNS": "40", "FLY_GHA_FLY__IMAGE": IMAGE},
     )
     assert ended.returncode == 2
     assert ended.stdout == ""

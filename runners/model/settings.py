@@ -17,17 +17,23 @@ NAME = r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$"
 SCOPE = r"^(orgs/[A-Za-z0-9-]+|repos/[A-Za-z0-9-]+/[A-Za-z0-9._-]+)$"
 URL = r"^https?://[^\s?#]+$"
 EVENT = r"^[a-z_]{1,64}$"
+IMAGE = r"^[^\s@]+@sha256:[0-9a-f]{64}$"
+REGION = r"^[a-z]{3}$"
 # What a pattern asks for, for whoever did not meet it.
 PATTERN_WORDS: Mapping[str, str] = {
     NAME: "1 to 30 lower-case letters, digits and dashes, with no dash at either end",
     SCOPE: "orgs/NAME or repos/OWNER/NAME",
     URL: "an http or https URL without a query",
     EVENT: "the name of an event that starts workflows, such as push or pull_request",
+    IMAGE: "NAME@sha256:<64 hexadecimal digits>, as docker push prints it; see machines/runner/README.md",
+    REGION: "three lower-case letters, such as iad; `fly platform regions` lists them",
 }
 Name = Annotated[str, Field(pattern=NAME)]
 Scope = Annotated[str, Field(pattern=SCOPE)]
 Url = Annotated[str, Field(pattern=URL)]
 EventName = Annotated[str, Field(pattern=EVENT)]
+Image = Annotated[str, Field(pattern=IMAGE)]
+Region = Annotated[str, Field(pattern=REGION)]
 
 # actions/runner refuses these in a name, and so do label matchers (source of actions/runner).
 LABEL_MAX = 64
@@ -113,8 +119,8 @@ class FlySettings(Section):
     oidc_issuer: Url | None = Field(
         None, description="Issuer of Machine tokens; https://oidc.fly.io/<org_slug> when not set."
     )
-    image: str = Field(
-        "registry.fly.io/fly-gha-runner:latest", description="The runner image; name it by digest."
+    image: Image = Field(
+        description="The runner image by digest, NAME@sha256:…: a tag may mean another image tomorrow."
     )
     creates_per_second: float = Field(1, gt=0, description="Machine creates per second and app.")
     create_burst: int = Field(3, ge=1, description="Creates that may go out at once per app.")
@@ -156,7 +162,7 @@ class PoolSettings(Section):
         max_length=50,
         description="Fly apps the Machines are created in; creates spread over them.",
     )
-    regions: tuple[str, ...] = Field(
+    regions: tuple[Region, ...] = Field(
         ("iad",), min_length=1, description="Fly regions in order of preference."
     )
     max_machines: int = Field(10, ge=0, le=10_000, description="Most Machines of this pool, spares included.")
@@ -219,9 +225,15 @@ class Settings(Section):
     fleet: FleetSettings = Field(default_factory=FleetSettings)
     timing: Timing = Field(default_factory=Timing)
     github: GitHubSettings = Field(default_factory=GitHubSettings)
-    fly: FlySettings = Field(default_factory=FlySettings)
+    fly: FlySettings
     infisical: InfisicalSettings = Field(default_factory=InfisicalSettings)
     pools: tuple[PoolSettings, ...] = Field(min_length=1, max_length=200)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _an_absent_section_is_an_empty_one(cls, document: object) -> object:
+        # So that what is required of it is named by its own key.
+        return {"fly": {}, **document} if isinstance(document, Mapping) else document
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

@@ -76,8 +76,8 @@ def judge_machine(identity: Identity, machine: Machine | None, timing: Timing) -
         return Refused(
             Reason.CLAIM_BY_OTHER_MACHINE, REFUSED, f"Machine {machine.name} has another id at Fly"
         )
-    _, pinned, digest = machine.image.partition("@")
-    if pinned and identity.image_digest != digest:
+    digest = machine.image.partition("@")[2]
+    if not digest or identity.image_digest != digest:
         return Refused(Reason.CLAIM_WITH_OTHER_IMAGE, REFUSED, f"Machine {machine.name} runs another image")
     if machine.boot is None or identity.issued_at < machine.boot.launched_at - timing.clock_leeway:
         return Refused(Reason.TOKEN_EARLY, EARLY, "the token is older than this boot's launch")

@@ -31,6 +31,7 @@ SECRET = "webhook-secret-of-the-test"
 SETTINGS = {
     "fleet": {"name": "test", "max_machines": 20},
     "github": {"organizations": ["acme", "globex"], "webhook_max_bytes": 65_536},
+    "fly": {"image": "registry.fly.io/runner@sha256:" + "a" * 64},
     "pools": [
         {"name": "gha-small", "scope": "orgs/acme", "apps": ["app-a"], "max_machines": 2},
         {"name": "gha-medium", "scope": "orgs/acme", "apps": ["app-b"], "max_machines": 3},

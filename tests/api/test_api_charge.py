@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from runners.model.settings import Settings
 from runners.planning.charge import charge, could_run, drained_pools
+from tests.planning.builders import IMAGE
 
 FALLBACK = {"fallback": "small"}
 POOLS = [
@@ -11,7 +12,7 @@ POOLS = [
     {"name": "big", "scope": "orgs/acme", "apps": ["a"], "labels": ["linux", "small", "big"], **FALLBACK},
     {"name": "narrow", "scope": "orgs/acme", "apps": ["a"], "labels": ["gpu"], "fallback": "web"},
 ]  # fmt: skip
-SETTINGS = Settings.model_validate({"pools": POOLS})
+SETTINGS = Settings.model_validate({"fly": {"image": IMAGE}, "pools": POOLS})
 NONE = frozenset()
 
 
@@ -67,7 +68,10 @@ LISTED = [
     {"name": "rest"},
 ]  # fmt: skip
 LISTS = Settings.model_validate(
-    {"pools": [{"scope": "orgs/acme", "apps": ["a"], "labels": ["linux"], **pool} for pool in LISTED]}
+    {
+        "fly": {"image": IMAGE},
+        "pools": [{"scope": "orgs/acme", "apps": ["a"], "labels": ["linux"], **pool} for pool in LISTED],
+    }
 )
 
 
@@ -88,7 +92,7 @@ def test_a_fallback_whose_lists_keep_the_repository_out_is_not_charged():
         {"name": "two", "labels": ["one", "two"], "repositories": ["acme/web"], "runner_group": "two"},
     ]
     made = Settings.model_validate(
-        {"pools": [{"scope": "orgs/acme", "apps": ["a"], **pool} for pool in pools]}
+        {"fly": {"image": IMAGE}, "pools": [{"scope": "orgs/acme", "apps": ["a"], **pool} for pool in pools]}
     )
     drained = frozenset({"one"})
     assert charge(("one",), "acme/web", made, drained) == "two"

@@ -17,6 +17,7 @@ from runners.store import events, machines, pools, runners
 from runners.store.engine import InlineStore
 from runners.upstream.clock import SystemClock
 from tests.api.api_world import View, World
+from tests.planning.builders import IMAGE
 
 HOSTILE = '<script>alert(1)</script>" onmouseover="alert(2)'
 POOLS = [
@@ -56,6 +57,7 @@ async def make_world(pools=POOLS, max_machines=80, **fleet):
         {
             "fleet": {"name": "acme", "max_machines": max_machines, "daily_budget_usd": 120.0, **fleet},
             "github": {"organizations": ["acme"]},
+            "fly": {"image": IMAGE},
             "pools": pools,
         }
     )

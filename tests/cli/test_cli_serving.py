@@ -13,9 +13,13 @@ import pytest
 from cli_world import ROOT, ask, running, stopped, until, until_line, verb
 
 from runners.cli.main import app
+from tests.planning.builders import IMAGE
 
 SERVE = [sys.executable, "-m", "runners.cli", "serve"]
-POOL = '[[pools]]\nname = "gha-medium"\nscope = "orgs/acme"\napps = ["acme-runners-a"]\n'
+POOL = (
+    f'[fly]\nimage = "{IMAGE}"\n\n'
+    '[[pools]]\nname = "gha-medium"\nscope = "orgs/acme"\napps = ["acme-runners-a"]\n'
+)
 
 
 def world_of_the_docs(folder: Path, public_key: str) -> Path:

@@ -6,8 +6,13 @@ import re
 import pytest
 from cli_world import ask, verb
 
+from tests.planning.builders import IMAGE
+
 TOKEN = re.compile(r"fgr_[a-z2-7]{8}_[A-Za-z0-9_-]{43}")
-SMALL = '[[pools]]\nname = "gha-medium"\nscope = "orgs/acme"\napps = ["acme-runners-a"]\n'
+SMALL = (
+    f'[fly]\nimage = "{IMAGE}"\n\n'
+    '[[pools]]\nname = "gha-medium"\nscope = "orgs/acme"\napps = ["acme-runners-a"]\n'
+)
 
 
 @pytest.fixture

@@ -151,7 +151,6 @@ def group(**changes):
         ),
         ({"fly_images": {**FINE.fly_images, "app-a": REFUSED}}, "Machines of app-a", "they said no"),
         ({"settings": settings(pool__regions=["iad", "xyz"])}, "regions", "xyz"),
-        ({"settings": settings(fly__image="registry.fly.io/r:latest")}, "image", "tag"),
         ({"addresses": REFUSED}, "our URL: name", "they said no"),
         ({"addresses": ("10.0.0.1",)}, "our URL: name", "cannot reach"),
         ({"settings": settings(fleet__public_url="http://runners.example")}, "our URL: TLS", "unencrypted"),
@@ -214,9 +213,7 @@ def test_facts_that_were_never_asked_for_make_no_line_ok_but_the_configuration()
     bare = Facts(**{each.name: getattr(FINE, each.name) for each in fields(Facts) if each.name in given})
     fine = {each.about for each in judged(bare) if each.verdict is Verdict.OK}
     held = {each.name for each in FINE.credentials}
-    assert fine == {"configuration", "database", "credentials' place", "runner group of gha-web"} | held | (
-        {"image"} if DIGEST in SETTINGS.fly.image else set()
-    )
+    assert fine == {"configuration", "database", "credentials' place", "runner group of gha-web"} | held
 
 
 def test_a_dispatcher_that_only_answers_publicly_may_not_be_ours():

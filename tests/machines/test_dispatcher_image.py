@@ -29,6 +29,9 @@ database_url = "sqlite:///fleet.db"
 credentials = "app"
 app_id = "1"
 
+[fly]
+image = "registry.fly.io/runner@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 [[pools]]
 name = "gha-small"
 scope = "orgs/acme"

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from machines.classes import load_classes
-from machines.config import build_create, image_digest
+from machines.config import build_create
 from machines.nouns import LaunchOrder
 
 HERE = Path(__file__).parent
@@ -134,19 +134,3 @@ def test_durations_reach_the_boot_agent_as_plain_numbers():
     env = sent(with_order(claim_deadline_s=31_536_000.0, clock_skew_max_s=0.25))["config"]["env"]
     assert env["FLY_GHA_CLAIM_DEADLINE_S"] == "31536000"
     assert env["FLY_GHA_CLOCK_SKEW_MAX_S"] == "0.25"
-
-
-@pytest.mark.parametrize(
-    ("image", "digest"),
-    [
-        ("r.io/x@sha256:" + "a" * 64, "sha256:" + "a" * 64),
-        ("r.io:5000/x:latest@sha256:" + "0" * 64, "sha256:" + "0" * 64),
-        ("r.io/x:latest", None),
-        ("r.io/x@sha256:" + "a" * 63, None),
-        ("r.io/x@sha256:" + "A" * 64, None),
-        ("r.io/x@sha256:" + "a" * 64 + "\n", None),
-        ("", None),
-    ],
-)
-def test_an_image_is_pinned_only_by_a_whole_digest(image, digest):
-    assert image_digest(image) == digest

@@ -40,6 +40,9 @@ app_id = "1"
 api_url = "http://127.0.0.1:9"
 project_id = "p"
 
+[fly]
+image = "registry.fly.io/runner@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 [[pools]]
 name = "gha-small"
 scope = "orgs/acme"

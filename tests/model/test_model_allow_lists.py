@@ -2,11 +2,14 @@
 
 from runners.model.allow_lists import gate_of
 from runners.model.settings import Settings
+from tests.planning.builders import IMAGE
 
 
 def settings(github=None, **pool):
     base = {"name": "gha-small", "scope": "orgs/acme", "apps": ["a"]}
-    return Settings.model_validate({"github": github or {}, "pools": [{**base, **pool}]})
+    return Settings.model_validate(
+        {"fly": {"image": IMAGE}, "github": github or {}, "pools": [{**base, **pool}]}
+    )
 
 
 def gate(github=None, **pool):

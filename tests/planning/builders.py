@@ -25,7 +25,7 @@ from runners.planning.names import machine_name, runner_name
 NOW = 1_800_000_000.0
 TIMING = Timing()
 FLEET = "ci"
-IMAGE = "registry.fly.io/runner@sha256:aa"
+IMAGE = "registry.fly.io/runner@sha256:" + "a" * 64
 APP = "runners-a"
 SCOPE = "orgs/acme"
 

@@ -8,7 +8,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from runners.model.reason import Reason
-from runners.model.settings import Settings
+from runners.model.settings import FlySettings, Settings
 from runners.model.snapshot import Limits, Pace, Refusal
 from runners.model.states import RunnerState
 from runners.planning.explain import explain
@@ -16,14 +16,16 @@ from runners.planning.forecast import forecast
 from runners.planning.plan import Why
 from runners.planning.planner import plan
 from runners.planning.what_if import PACING, SUPPLIED, Wish, what_if
-from tests.planning.builders import APP, NOW, job, machine, pool, ready, runner, snapshot, stopped
+from tests.planning.builders import APP, IMAGE, NOW, job, machine, pool, ready, runner, snapshot, stopped
 from tests.properties.nasty import snapshots
 
 LABEL = "fly-web"
 
 
 def settings_of(before, **fields):
-    return Settings(pools=tuple(each.settings for each in before.pools), **fields)
+    return Settings(
+        fly=FlySettings(image=IMAGE), pools=tuple(each.settings for each in before.pools), **fields
+    )
 
 
 def asked(before, count=1, *, labels=(LABEL,), repository=None, pools=None):

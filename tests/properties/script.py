@@ -7,7 +7,7 @@ from typing import Any
 from runners.model.snapshot import Pool
 from runners.model.states import JobState
 from runners.model.timing import Timing
-from tests.planning.builders import pool
+from tests.planning.builders import IMAGE, pool
 from tests.properties.things import Luck, SpareLuck
 from tests.properties.world import START, World
 
@@ -58,7 +58,9 @@ def scripted_world(seed: int) -> World:
         world.at(dice.uniform(10, 800), lambda: _set(world, pools(drained=True)))
         world.at(1500, lambda: _set(world, pools()))
     if dice.random() < 0.3:
-        world.at(dice.uniform(10, 800), lambda: setattr(world.rows, "image", "image@sha256:bb"))
+        world.at(
+            dice.uniform(10, 800), lambda: setattr(world.rows, "image", IMAGE.replace("a" * 64, "b" * 64))
+        )
     if dice.random() < 0.3:
         world.at(dice.uniform(10, 800), lambda: _remove(world, "big"))
         world.at(1800, lambda: _set(world, pools()))

@@ -17,6 +17,7 @@ from runners.planning.explain import explain
 from runners.planning.facts import learn
 from runners.planning.plan import Launch, Retire
 from runners.planning.planner import plan
+from tests.planning.builders import IMAGE
 from tests.properties.calls import Calls
 from tests.properties.checks import broken_promises
 from tests.properties.fly_side import FlySide
@@ -40,7 +41,7 @@ class World(GitHubSide, FlySide, Calls):
     max_machines: int = 20
     writes_per_minute: int = 60
     now: float = START
-    rows: Rows = field(default_factory=lambda: Rows("ci", "image@sha256:aa"))
+    rows: Rows = field(default_factory=lambda: Rows("ci", IMAGE))
     fly: dict[str, FlyMachine] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     hub: dict[int, HubJob] = field(default_factory=dict)

@@ -5,11 +5,15 @@ import itertools
 
 from runners.api.intake import Intake
 from runners.github.payload import JobFact
-from runners.model.settings import PoolSettings, Settings
+from runners.model.settings import FlySettings, PoolSettings, Settings
 from runners.model.states import JobState
 from runners.store import jobs
+from tests.planning.builders import IMAGE
 
-SETTINGS = Settings(pools=(PoolSettings(name="gha-small", scope="orgs/acme", apps=("app-a",)),))
+SETTINGS = Settings(
+    fly=FlySettings(image=IMAGE),
+    pools=(PoolSettings(name="gha-small", scope="orgs/acme", apps=("app-a",)),),
+)
 ORDERS = tuple(itertools.permutations((JobState.QUEUED, JobState.IN_PROGRESS, JobState.COMPLETED)))
 
 

@@ -33,7 +33,10 @@ from runners.wire import (
 )
 from runners.wire.answer import Answer
 
-SETTINGS = {"pools": [{"name": "gha-medium", "scope": "orgs/acme", "apps": ["acme-runners-a"]}]}
+SETTINGS = {
+    "fly": {"image": f"registry.fly.io/acme-runners-a@sha256:{0:064x}"},
+    "pools": [{"name": "gha-medium", "scope": "orgs/acme", "apps": ["acme-runners-a"]}],
+}
 SCOPES = {
     access.reader: "token with `read`",
     watcher: "token with `read`, or the status page's cookie",

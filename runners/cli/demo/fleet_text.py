@@ -5,6 +5,7 @@ the deadline of a call, which real processes must be able to meet; the limits of
 Nothing else differs from a fleet that someone runs on a Monday.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ MEDIUM_MAX = 10
 SMALL_MAX = 6
 FLEET_MAX = 14
 PROJECT = "fly-gha-demo"
+# An image that no registry has: the simulated Fly pulls nothing, and its Machines prove this digest.
+IMAGE = f"registry.fly.io/{APPS[0]}@sha256:{hashlib.sha256(b'the demo has no image').hexdigest()}"
 LEAST_S = {"upstream_deadline": 2.0, "launch_deadline": 2.5, "delete_again": 2.5, "destroy_again": 2.5}
 
 
@@ -37,7 +40,7 @@ def fleet_text(
     addresses: Addresses, secrets_file: Path, database: Path, variant: Variant, scale: float
 ) -> str:
     """Two pools over three apps, every duration divided by the scale."""
-    fly, github = FlySettings(), GitHubSettings()
+    fly, github = FlySettings(image=IMAGE), GitHubSettings()
     writes = int(github.writes_per_minute * scale)
     if variant.registration is Registration.AUTO:
         # Fewer in a real minute than the burst takes: it outruns jit, and the rest registers by token.
@@ -64,7 +67,7 @@ writes_per_minute = {writes}
 api_hostname = "{addresses.fly}"
 org_slug = "{ORGANIZATION}"
 oidc_issuer = "{addresses.fly}/oidc/{ORGANIZATION}"
-image = "registry.fly.io/{APPS[0]}:demo"
+image = "{IMAGE}"
 creates_per_second = {fly.creates_per_second * scale:g}
 create_burst = {int(fly.create_burst * scale)}
 

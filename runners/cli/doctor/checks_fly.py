@@ -7,8 +7,6 @@ from runners.cli.doctor.checks_ground import unread
 from runners.cli.doctor.facts import Facts, Unread
 from runners.cli.doctor.finding import Finding, failed, ok, unknown
 
-_AT = "@"
-_DIGEST = "@sha256:"
 HOUR = 3_600.0
 
 
@@ -20,7 +18,7 @@ def fly(facts: Facts) -> Iterator[Finding]:
         yield _rights(facts, app)
         yield _network(facts, app)
     yield _regions(facts)
-    yield from _image(facts)
+    yield _image(facts)
 
 
 def _token(facts: Facts) -> Finding:
@@ -108,26 +106,17 @@ def _regions(facts: Facts) -> Finding:
     return ok(about, f"Fly knows {', '.join(sorted(wanted))}")
 
 
-def _image(facts: Facts) -> Iterator[Finding]:
+def _image(facts: Facts) -> Finding:
     image = facts.settings.fly.image
-    if _DIGEST not in image:
-        yield failed(
-            "image",
-            "it is named by a tag, which may mean another image tomorrow",
-            "name it by digest in fly.image: registry.fly.io/APP@sha256:…",
-        )
-    else:
-        yield ok("image", "named by digest")
-    digest = image.partition(_AT)[2]
+    digest = image.partition("@")[2]
     seen: set[str] = set()
     for found in facts.fly_images.values():
         seen |= set() if isinstance(found, Unread) else found
     ran = frozenset[str]() if isinstance(facts.database, Unread) else facts.database.images
-    if image in ran or (digest and digest in seen):
-        yield ok("image at Fly", "a Machine of the runner apps has run it")
-    else:
-        yield unknown(
-            "image at Fly",
-            "no Machine that Fly still lists has run it, and its API says nothing of images themselves",
-            "the first launch tells: fly-gha events --reason launch_refused",
-        )
+    if image in ran or digest in seen:
+        return ok("image at Fly", "a Machine of the runner apps has run it")
+    return unknown(
+        "image at Fly",
+        "no Machine that Fly still lists has run it, and its API says nothing of images themselves",
+        "the first launch tells: fly-gha events --reason launch_refused",
+    )

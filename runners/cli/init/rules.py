@@ -7,8 +7,7 @@ from typing import get_args
 from urllib.parse import urlsplit
 
 from machines.classes import load_classes
-from machines.config import image_digest
-from runners.model.settings import NAME, PATTERN_WORDS, FleetSettings, GitHubSettings, PoolSettings
+from runners.model.settings import IMAGE, NAME, PATTERN_WORDS, FleetSettings, GitHubSettings, PoolSettings
 
 CLASS_PREFIX = "gha-"
 
@@ -107,10 +106,6 @@ def _folder(value: str) -> bool:
     return value.startswith("/") and value.isprintable()
 
 
-def _pinned(value: str) -> bool:
-    return value.isprintable() and " " not in value and image_digest(value) is not None
-
-
 def _rule(option: str, ok: Callable[[str], bool], expected: str | Callable[[], str]) -> Rule:
     return Rule(option, ok, expected if callable(expected) else lambda: expected)
 
@@ -147,8 +142,6 @@ RULES: Mapping[str, Rule] = {
     "infisical_path": _rule("--infisical-path", _folder, "a folder in Infisical, from / on"),
     "infisical_url": _rule("--infisical-url", _reachable, "an https URL"),
     "app_id": _rule("--app-id", _like(_APP_ID), "the GitHub App's id or client id"),
-    "image": _rule(
-        "--image", _pinned, "an image by digest: registry.fly.io/APP@sha256: and 64 hexadecimal digits"
-    ),
+    "image": _rule("--image", _like(IMAGE), f"an image by digest: {PATTERN_WORDS[IMAGE]}"),
 }
 """By key of Choices, what its option may be; numbers are Typer's to check."""
