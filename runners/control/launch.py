@@ -15,10 +15,11 @@ from runners.control.world import World
 from runners.model.nouns import Machine, Runner
 from runners.model.reason import Reason, Why
 from runners.model.states import MachineState, RunnerState
+from runners.planning.places import TRIAL_MEMORIES
 from runners.registration.mint import mint
 from runners.registration.registration import token_hash
 from runners.secrets.interface import CredentialMissing
-from runners.store import events, machines, runners, sealed
+from runners.store import events, full_regions, machines, runners, sealed
 from runners.store.connections import take_writer_lock
 from runners.upstream.errors import ErrorClass, UpstreamError
 
@@ -36,8 +37,11 @@ async def launch(world: World, order: Order) -> None:
     world.reached("launch.answered")
     to = MachineState.STARTING if order.start else MachineState.STOPPED
     now = world.clock.now()
-    await world.store.run(lambda conn: _launched(conn, machine, order.runner, fly_id, to, sent_at, now))
+    opened = await world.store.run(lambda conn: _launched(conn, order, fly_id, to, sent_at, now))
     world.changed()
+    if world.accepted(machine.machine_class, machine.app, machine.requested_at) or opened:
+        # What was held while this launch tried the place may follow now.
+        world.wake_planner()
 
 
 async def _call(world: World, order: Order) -> str:
@@ -72,19 +76,18 @@ def _claim_deadline(order: Order, world: World) -> float:
 
 
 def _launched(
-    conn: Connection,
-    machine: Machine,
-    runner: Runner | None,
-    fly_id: str,
-    to: MachineState,
-    sent_at: float,
-    now: float,
-) -> None:
+    conn: Connection, order: Order, fly_id: str, to: MachineState, sent_at: float, now: float
+) -> bool:
+    """Record it; returns whether it opened a region that was thought full."""
+    machine, runner = order.machine, order.runner
     machines.adopt(conn, machine.name, fly_id)
     machines.move(conn, machine.name, to, at=now, actor=ACTOR, reason=Reason.OBSERVED, external_id=fly_id)
     if runner is not None:
         runners.update(conn, runner.name, launch_sent_at=sent_at)
         runners.move(conn, runner.name, RunnerState.LAUNCHING, at=now, actor=ACTOR, reason=Reason.OBSERVED)
+    return order.create and full_regions.opened(
+        conn, machine.machine_class, machine.region, machine.requested_at
+    )
 
 
 async def _launch_failed(world: World, order: Order, error: UpstreamError | CredentialMissing) -> None:
@@ -94,24 +97,28 @@ async def _launch_failed(world: World, order: Order, error: UpstreamError | Cred
         await world.store.run(lambda conn: _note(conn, machine, why, "lost", world.clock.now()))
         return
     why = _why_not_launched(order, error)
-    _avoid(world, order, error, why)
-    await world.store.run(lambda conn: _not_launched(conn, order, why, world.clock.now()))
+    now = world.clock.now()
+    full = order.create and why.reason is Reason.LAUNCH_NO_CAPACITY
+    if why.reason is Reason.LAUNCH_REFUSED and not _passes(error):
+        # Refused for good: in another region this app would refuse it too; another app may not.
+        world.refused(machine.machine_class, why, machine.app)
+
+    def op(conn: Connection) -> None:
+        if full:
+            # A start without room found one full host, not a full region; only a create tells that.
+            full_regions.put(conn, machine.machine_class, machine.region, now, why.detail)
+            full_regions.purge(conn, now - TRIAL_MEMORIES * world.settings.timing.capacity_memory)
+        _not_launched(conn, order, why, now)
+
+    await world.store.run(op)
     world.changed()
     if runner is not None:
         world.wake_planner()
 
 
-def _avoid(world: World, order: Order, error: UpstreamError | CredentialMissing, why: Why) -> None:
-    """Remember where not to ask for a while."""
-    machine = order.machine
-    if why.reason is Reason.LAUNCH_NO_CAPACITY:
-        # A start without room found one full host, not a full region: a create may go there at once.
-        if order.create:
-            why = Why(Reason.NO_CAPACITY, why.detail)
-            world.refused(machine.machine_class, why, region=machine.region)
-    elif not isinstance(error, UpstreamError) or error.error_class is not ErrorClass.TRY_LATER:
-        # Refused for good: in another region this app would refuse it too; another app may not.
-        world.refused(machine.machine_class, why, app=machine.app)
+def _passes(error: UpstreamError | CredentialMissing) -> bool:
+    """Whether the same call may succeed in a moment, as after a rate limit."""
+    return isinstance(error, UpstreamError) and error.error_class is ErrorClass.TRY_LATER
 
 
 def _why_not_launched(order: Order, error: UpstreamError | CredentialMissing) -> Why:

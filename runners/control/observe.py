@@ -14,7 +14,7 @@ from runners.control.world import World
 from runners.model.nouns import Job, Machine, Runner
 from runners.model.reason import Reason
 from runners.model.settings import PoolSettings
-from runners.model.snapshot import EarlyExit, Limits, Pool, Snapshot
+from runners.model.snapshot import EarlyExit, Limits, Pool, Refusal, Snapshot
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.planning.buckets import MINUTE
 from runners.planning.facts import (
@@ -27,8 +27,9 @@ from runners.planning.facts import (
     RunnerMoved,
     learn,
 )
+from runners.planning.places import TRIAL_MEMORIES
 from runners.planning.storms import storm_refusals
-from runners.store import early_exits, events, jobs, machines, pools, runners, sealed
+from runners.store import early_exits, events, full_regions, jobs, machines, pools, runners, sealed
 from runners.store.connections import take_writer_lock
 
 ACTOR = "observer"
@@ -59,6 +60,8 @@ class _Rows:
     writes: dict[str, tuple[float, ...]]
     overrides: dict[str, pools.PoolOverride]
     early_exits: tuple[EarlyExit, ...]
+    online: dict[str, float]
+    full_regions: tuple[Refusal, ...]
     paused: bool
 
 
@@ -92,7 +95,7 @@ async def _snapshot(world: World) -> Snapshot:
         runners=rows.runners,
         fly=world.readings.fly(sorted(apps), now),
         github=world.readings.github(sorted(scopes), now),
-        refusals=(*world.refusals, *storm_refusals(rows.early_exits, settings.pools)),
+        refusals=(*world.refusals, *rows.full_regions, *storm_refusals(rows.early_exits, rows.online)),
         paused=rows.paused,
         daily_budget_usd=settings.fleet.daily_budget_usd,
         missing_credentials=world.missing_credentials(),
@@ -113,13 +116,16 @@ def _read(conn: Connection, world: World, now: float) -> _Rows:
     settings = world.settings
     # A bucket that was full this long ago is full again whatever happened before.
     bucket = settings.fly.create_burst / settings.fly.creates_per_second + MINUTE
+    remembered = now - TRIAL_MEMORIES * settings.timing.capacity_memory
     paused = pools.fleet_paused(conn)
     return _Rows(
         jobs=jobs.live(conn),
         machines=machines.live(conn),
         runners=runners.live(conn),
         creates=machines.creates_since(conn, now - bucket),
-        early_exits=early_exits.since(conn, now - settings.timing.capacity_memory),
+        early_exits=early_exits.since(conn, remembered, settings.fly.image),
+        online=early_exits.online_since(conn, remembered),
+        full_regions=full_regions.since(conn, remembered),
         writes=runners.writes_since(conn, now - MINUTE),
         overrides=pools.overrides(conn),
         paused=settings.fleet.paused if paused is None else paused,

@@ -18,6 +18,7 @@ from runners.model.reason import Reason, Why
 from runners.model.settings import Settings
 from runners.model.snapshot import Refusal, Snapshot
 from runners.planning.forecast import Forecast
+from runners.planning.places import TRIAL_MEMORIES
 from runners.planning.plan import Plan
 from runners.registration.doorbell import Doorbell
 from runners.registration.registration import Sealer
@@ -62,7 +63,8 @@ class World:
         reached: called at named steps; the crash tests end the process there.
         changed: called after each commit that changed something others may watch.
         wake_planner: run the planner now.
-        refusals: recent launch refusals, newest last, one per place.
+        refusals: recent launch refusals of apps, newest last, one per app and class; those of regions are
+            in the store.
         mint_refused_until: by pool, when a refused mint is tried again.
         sweeps: how many queue sweeps there were.
         swept: by name, when what had lost its partner was last ended; see Snapshot.
@@ -102,14 +104,24 @@ class World:
     held_jobs: dict[int, Reason] = field(default_factory=dict)
     view: View | None = None
 
-    def refused(self, machine_class: str, why: Why, *, region: str = "", app: str = "") -> None:
-        """Remember that a place refused a launch; what is too old to matter is forgotten."""
+    def refused(self, machine_class: str, why: Why, app: str) -> None:
+        """Remember that an app refused a launch for good; what is too old to matter is forgotten."""
         now = self.clock.now()
-        memory = self.settings.timing.capacity_memory
-        place = (region, app, machine_class)
+        memory = self.settings.timing.capacity_memory * TRIAL_MEMORIES
         self.refusals = [
             each
             for each in self.refusals
-            if now - each.at < memory and (each.region, each.app, each.machine_class) != place
+            if now - each.at < memory and (each.app, each.machine_class) != (app, machine_class)
         ]
-        self.refusals.append(Refusal(region, machine_class, now, why, app))
+        self.refusals.append(Refusal("", machine_class, now, why, app))
+
+    def accepted(self, machine_class: str, app: str, asked_at: float) -> bool:
+        """Forget an app's refusal: a launch asked for after it went well. Returns whether there was one."""
+        kept = [
+            each
+            for each in self.refusals
+            if (each.app, each.machine_class) != (app, machine_class) or each.at > asked_at
+        ]
+        forgotten = len(kept) < len(self.refusals)
+        self.refusals = kept
+        return forgotten

@@ -88,12 +88,12 @@ class RunnerReading:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A launch that one place refused: a region for lack of room, or an app for good.
+    """A launch that one place refused: a region for lack of room, an app for good, or a class everywhere.
 
     Attributes:
-        region: that has no room for the class; "" when the app refused.
+        region: that has no room for the class; "" when the app refused, or when the class itself is broken.
         app: that refused the class whatever the region (a token that does not cover it, a wrong name); ""
-            when the region has no room, which is so for every app.
+            when the region has no room, which is so for every app. With both "" the class is not launched.
     """
 
     region: str
@@ -180,7 +180,7 @@ class Snapshot:
         runners: rows that are not gone, by request time.
         fly: by app; None when its list has not been read.
         github: by scope; None when its list has not been read.
-        refusals: recent refusals of launches.
+        refusals: recent refusals of launches that no later launch has disproved.
         missing_credentials: by upstream key (``fly`` or ``github:OWNER``), the credential that is missing.
         pace: by pool, how fast it has been lately.
         swept: by name, when a Machine without a row or a registration without a Runner was last ended: it

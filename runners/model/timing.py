@@ -88,7 +88,8 @@ class Timing(BaseModel):
     )
     backoff_max: Seconds = Field(900, description="Longest such back-off.")
     capacity_memory: Seconds = Field(
-        120, description="A region that refused a class is avoided for this long."
+        120,
+        description="A region, an app or a broken class is left alone for this long, then one launch tries it.",
     )
 
     upstream_deadline: Seconds = Field(

@@ -6,64 +6,70 @@ create budget left takes the next one, so a burst spreads over a pool's apps; th
 paid for (``purse``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from runners.model.reason import Why
-from runners.model.snapshot import Pool, Refusal, Snapshot
+from runners.model.snapshot import Pool, Snapshot
+from runners.planning.places import EVERYWHERE, Place, Places
 from runners.planning.plan import Action, Held, Launch, target_of
-
-# An app, or a region of every app: what may refuse a launch.
-Place = tuple[str, str]
 
 
 def place(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[tuple[Action, ...], tuple[Held, ...]]:
     """The same actions with a region for every Launch, or held for want of one."""
     pools = {pool.name: pool for pool in snapshot.pools}
+    places = Places(snapshot)
     placed: list[Action] = []
     held: list[Held] = []
     for action in actions:
         if not isinstance(action, Launch):
             placed.append(action)
             continue
-        settings = pools[action.pool].settings
-        refused = _refused(snapshot, action.machine_class)
-        app = _first_open(snapshot, [(app, "") for app in settings.apps], refused)
-        region = _first_open(snapshot, [("", region) for region in settings.regions], refused)
-        if isinstance(app, Why):
-            held.append(Held(target_of(action), action.pool, app))
-        elif isinstance(region, Why):
+        region = _region_for(places, action, pools[action.pool])
+        if isinstance(region, Why):
             held.append(Held(target_of(action), action.pool, region))
         else:
-            placed.append(replace(action, region=region[1]))
+            placed.append(replace(action, region=region))
     return tuple(placed), tuple(held)
 
 
-def choose_app(snapshot: Snapshot, pool: Pool, left: Mapping[str, float]) -> str:
-    """The open app with the most create budget left; the order in the settings breaks ties."""
-    refused = _refused(snapshot, pool.settings.class_name)
+def choose_app(snapshot: Snapshot, places: Places, pool: Pool, left: Mapping[str, float]) -> str | Why:
+    """The open app with the most create budget left, or why none is open; the settings break ties."""
+    machine_class = pool.settings.class_name
+    whys = {app: places.closed(machine_class, (app, "")) for app in pool.settings.apps}
+    open_apps = [app for app, why in whys.items() if why is None]
+    if not open_apps:
+        return _soonest(why for why in whys.values() if why is not None)
 
-    def preference(app: str) -> tuple[bool, bool, float]:
-        blocked = snapshot.limits.blocked_until.get(f"fly:{app}", 0.0) > snapshot.now
-        return (app, "") in refused, blocked, -left[app]
+    def preference(app: str) -> tuple[bool, float]:
+        return snapshot.limits.blocked_until.get(f"fly:{app}", 0.0) > snapshot.now, -left[app]
 
-    return min(pool.settings.apps, key=preference)
-
-
-def _refused(snapshot: Snapshot, machine_class: str) -> Mapping[Place, Refusal]:
-    """The latest refusals of this class that still count, by app and region, one of which is ""."""
-    memory = snapshot.timing.capacity_memory
-    return {
-        (refusal.app, refusal.region): refusal
-        for refusal in sorted(snapshot.refusals, key=lambda refusal: refusal.at)
-        if refusal.machine_class == machine_class and snapshot.now - refusal.at < memory
-    }
+    return min(open_apps, key=preference)
 
 
-def _first_open(snapshot: Snapshot, places: list[Place], refused: Mapping[Place, Refusal]) -> Place | Why:
-    """The first place without a recent refusal, or why there is none."""
-    for each in places:
-        if each not in refused:
-            return each
-    first = min((refused[each] for each in places), key=lambda refusal: refusal.at)
-    return Why(first.why.reason, first.why.detail, first.at + snapshot.timing.capacity_memory)
+def _region_for(places: Places, launch: Launch, pool: Pool) -> str | Why:
+    """The launch's region, which counts as tried by it."""
+    machine_class, settings = launch.machine_class, pool.settings
+    broken = places.closed(machine_class, EVERYWHERE, boots=launch.start)
+    if broken is not None:
+        return broken
+    app = _first_open(places, machine_class, [(app, "") for app in settings.apps])
+    region = _first_open(places, machine_class, [("", region) for region in settings.regions])
+    if isinstance(app, Why):
+        return app
+    if isinstance(region, Why):
+        return region
+    places.enter(machine_class, EVERYWHERE)
+    places.enter(machine_class, region)
+    return region[1]
+
+
+def _first_open(places: Places, machine_class: str, asked: list[Place]) -> Place | Why:
+    """The first place that may be asked, or why there is none."""
+    whys = {each: places.closed(machine_class, each) for each in asked}
+    open_places = [each for each, why in whys.items() if why is None]
+    return open_places[0] if open_places else _soonest(why for why in whys.values() if why is not None)
+
+
+def _soonest(whys: Iterable[Why]) -> Why:
+    return min(whys, key=lambda why: why.until or 0.0)

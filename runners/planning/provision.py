@@ -9,6 +9,7 @@ from runners.model.nouns import Job
 from runners.model.reason import Reason, Why
 from runners.model.snapshot import Snapshot
 from runners.model.states import MachineState
+from runners.planning.places import EVERYWHERE, Places
 from runners.planning.plan import Action, BindSpare, Held, Launch, StartSpare
 from runners.planning.spares import startable
 from runners.planning.tally import Tally
@@ -49,7 +50,9 @@ def _closed(snapshot: Snapshot, books: Tally) -> Why | None:
 
 def _for_demand(snapshot: Snapshot, books: Tally, ending: frozenset[str]) -> Iterator[Action]:
     ready = [machine for machine in books.ready_spares if machine.name not in ending]
-    at_rest = books.stopped_spares if len(books.missing) > len(ready) else ()
+    # Of a class whose Machines die before they are runners, a spare would only be lost.
+    broken = Places(snapshot).refused(books.pool.settings.class_name, EVERYWHERE)
+    at_rest = books.stopped_spares if len(books.missing) > len(ready) and not broken else ()
     stopped = list(startable(snapshot, (machine for machine in at_rest if machine.name not in ending)))
     why = Why(Reason.DEMAND, f"{len(books.demand)} queued, {len(books.supply)} on their way")
     pool = books.pool.name

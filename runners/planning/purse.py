@@ -10,6 +10,7 @@ from runners.model.reason import Reason, Why
 from runners.model.snapshot import Pool, Snapshot
 from runners.planning.buckets import create_again_at, creates_left, write_again_at, writes_left
 from runners.planning.place import choose_app
+from runners.planning.places import Places
 from runners.planning.plan import (
     Action,
     BindSpare,
@@ -39,8 +40,10 @@ class Purse:
     waiting: dict[str, int] = field(default_factory=dict)
     creates: dict[str, float] = field(default_factory=dict)
     writes: dict[str, int] = field(default_factory=dict)
+    places: Places = field(init=False)
 
     def __post_init__(self) -> None:
+        self.places = Places(self.snapshot)
         for machine in self.snapshot.machines:
             self.machines[machine.pool] = self.machines.get(machine.pool, 0) + 1
 
@@ -138,7 +141,9 @@ class Purse:
     def _launch(self, pool: Pool, launch: Launch) -> Launch | Why:
         for each in pool.settings.apps:
             self.creates.setdefault(each, creates_left(self.snapshot, each))
-        app = choose_app(self.snapshot, pool, self.creates)
+        app = choose_app(self.snapshot, self.places, pool, self.creates)
+        if isinstance(app, Why):
+            return app
         closed = self._fly_closed(app)
         if closed is not None:
             return closed
@@ -159,6 +164,7 @@ class Purse:
             rate = self.snapshot.limits.creates_per_second
             detail = f"app {app} may create {rate:g} Machines per second"
             return Why(Reason.FLY_CREATE_BUDGET, detail, create_again_at(self.snapshot, tokens))
+        self.places.enter(launch.machine_class, (app, ""))
         self.creates[app] = tokens - 1.0
         self.machines[pool.name] = in_pool + 1
         return replace(launch, app=app)

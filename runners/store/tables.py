@@ -287,6 +287,16 @@ last_lines = Table(
     Index("last_lines_at", "at"),
 )
 
+# Where Fly had no room for a class lately: a dispatcher that restarts in an outage does not ask anew.
+full_regions = Table(
+    "full_regions",
+    metadata,
+    Column("machine_class", Text, primary_key=True),
+    Column("region", Text, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
 lease = Table(
     "lease",
     metadata,

@@ -40,6 +40,12 @@ class Calls:
         if lost:
             return
         self.rows.machines[name] = replace(self.rows.machines[name], fly_id=self.fly[name].fly_id)
+        self.refusals = [
+            each
+            for each in self.refusals
+            if (each.region, each.machine_class) != (row.region, row.machine_class)
+            or each.at > row.requested_at
+        ]
         self._launched(name, MachineState.STARTING if start else MachineState.STOPPED)
 
     def _call_start(self, name: str) -> None:

@@ -218,7 +218,8 @@ def snapshots(draw: st.DrawFn, *, blind: bool = False) -> Snapshot:
     machine_rows = tuple(draw(machines(number)) for number in range(draw(st.integers(0, 7))))
     runner_rows = tuple(draw(runners(machine_rows, number)) for number in range(draw(st.integers(0, 7))))
     names = tuple(row.name for row in runner_rows)
-    refused = draw(st.lists(st.tuples(st.sampled_from(REGIONS), st.sampled_from(POOLS), AGES), max_size=3))
+    place = st.sampled_from((*(("", region) for region in REGIONS), *((app, "") for app in APPS), ("", "")))
+    refused = draw(st.lists(st.tuples(place, st.sampled_from(POOLS), AGES), max_size=3))
     return Snapshot(
         now=NOW,
         timing=TIMING,
@@ -233,7 +234,8 @@ def snapshots(draw: st.DrawFn, *, blind: bool = False) -> Snapshot:
         fly={app: None if blind else draw(fly_readings(app, machine_rows)) for app in APPS},
         github={scope: None if blind else draw(github_readings(scope, runner_rows)) for scope in SCOPES},
         refusals=tuple(
-            Refusal(region, of, NOW - age, Why(Reason.NO_CAPACITY, "full")) for region, of, age in refused
+            Refusal(region, of, NOW - age, Why(Reason.NO_CAPACITY, "full"), app)
+            for (app, region), of, age in refused
         ),
         paused=draw(st.integers(0, 9)) == 0,
         daily_budget_usd=draw(st.sampled_from((None, None, 3.0))),
