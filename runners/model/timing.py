@@ -89,7 +89,7 @@ class Timing(BaseModel):
     backoff_max: Seconds = Field(900, description="Longest such back-off.")
     capacity_memory: Seconds = Field(
         120,
-        description="A region, an app or a broken class is left alone for this long, then one launch tries it.",
+        description="A place that refused is left alone for this long, then one launch tries it.",
     )
 
     upstream_deadline: Seconds = Field(
