@@ -60,6 +60,10 @@ class FlyUnusable(FlyError):
     """The configured token cannot be sent at all; nothing was."""
 
 
+class FlyNoSocket(FlyError):
+    """There is no socket of Fly's init here; nothing was sent."""
+
+
 class FlyUnauthorized(FlyError):
     """401: Fly does not accept the token."""
 

@@ -19,6 +19,7 @@ from fly.errors import (
     FlyMachineLimit,
     FlyNameTaken,
     FlyNoCapacity,
+    FlyNoSocket,
     FlyNotFound,
     FlyNotReady,
     FlyRateLimited,
@@ -85,6 +86,11 @@ MEANINGS: Mapping[type[FlyError], Meaning] = {
     FlyUnauthorized: Meaning(ErrorClass.REFUSED, "Fly does not accept the token", _TOKEN),
     FlyForbidden: Meaning(ErrorClass.REFUSED, "the token does not permit it", _TOKEN),
     FlyUnusable: Meaning(ErrorClass.REFUSED, "the token cannot be sent", _TOKEN),
+    FlyNoSocket: Meaning(
+        ErrorClass.REFUSED,
+        "there is no such socket, so this is no Fly Machine",
+        "run it on a Fly Machine, or prove who it is in another way",
+    ),
     FlyMachineLimit: Meaning(
         ErrorClass.REFUSED,
         "the organization may not have more Machines",

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from machines.classes import MachineClass, load_classes
+from machines.own_identity import SOCKET, OwnIdentity
 from machines.prices import dearest_usd_per_hour, usd_per_hour, usd_per_hour_stopped
 from machines.provider import Provider
 from machines.provider import upstream_key as fly_key
@@ -19,14 +20,21 @@ from runners.github.app_auth import AppMinter, AppSigner
 from runners.github.app_tokens import AppTokens
 from runners.github.calls import Calls
 from runners.github.client import GitHub
+from runners.github.kept_tokens import KeptTokens
+from runners.github.leased_tokens import LeasedTokens
 from runners.github.scope import upstream_key as github_key
 from runners.github.survey import Survey as GitHubSurvey
 from runners.github.tokens import TokenSource
 from runners.model.settings import Settings
+from runners.secrets.fly_oidc import FlyOidc
+from runners.secrets.github_leases import GitHubLeases
 from runners.secrets.github_tokens import PublishedTokens
 from runners.secrets.infisical import InfisicalSecrets
+from runners.secrets.infisical_calls import InfisicalCalls
+from runners.secrets.infisical_login import Method
 from runners.secrets.interface import SecretSource, Vault
 from runners.secrets.local import EnvironmentSecrets, FileSecrets
+from runners.secrets.universal_auth import UniversalAuth
 from runners.upstream.breaker import Breaker, BreakerState
 from runners.upstream.clock import Clock
 from runners.upstream.record import CallRecord
@@ -121,15 +129,19 @@ class Connections:
         held = self.vault.names
         found = {key: name for key, name in ALWAYS_NEEDED.items() if name not in held}
         owners = sorted({pool.owner for pool in self.settings.pools})
-        if self.settings.github.credentials == "app":
-            if "GITHUB_APP_PRIVATE_KEY" not in held:
-                found.update({f"github:{owner}": "GITHUB_APP_PRIVATE_KEY" for owner in owners})
-        elif isinstance(self.tokens, PublishedTokens):
+        if self.settings.github.credentials == "app" and "GITHUB_APP_PRIVATE_KEY" not in held:
+            found.update({f"github:{owner}": "GITHUB_APP_PRIVATE_KEY" for owner in owners})
+        elif isinstance(self.tokens, PublishedTokens | KeptTokens):
             found.update({f"github:{owner}": why for owner, why in self.tokens.missing(owners).items()})
         if "seal" in found:
             # Nothing can be handed out unsealed, so nothing may be minted.
             found.update({f"github:{owner}": found["seal"] for owner in owners})
         return found
+
+    async def prepare_tokens(self) -> None:
+        """Get the GitHub tokens that an access mode gets for itself, so that ``missing`` can tell of them."""
+        if isinstance(self.tokens, KeptTokens):
+            await self.tokens.prepare(sorted({pool.owner for pool in self.settings.pools}))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -185,9 +197,10 @@ def connect(
         transport("infisical", lambda _: "infisical", timing.github_pause),
     )
     local = _local(settings, environ)
-    source = local
-    if settings.fleet.secrets == "infisical":
-        source = InfisicalSecrets(settings.infisical, local, clock, infisical)
+    at_infisical = InfisicalCalls(
+        settings.infisical, _method(settings, environ, local, clock), clock, infisical
+    )
+    source = InfisicalSecrets(at_infisical) if settings.fleet.secrets == "infisical" else local
     vault = Vault(source, clock, timing.credentials_period)
     keys = Vault(local, clock, timing.credentials_period) if as_app else vault
     classes = load_classes()
@@ -206,9 +219,12 @@ def connect(
     api_url, api_version = settings.github.api_url, settings.github.api_version
     scopes = [pool.scope for pool in settings.pools]
     minter = AppMinter(github, signer, clock, scopes=scopes, api_url=api_url, api_version=api_version)
+    margin = timing.token_refresh_margin
     tokens: TokenSource = PublishedTokens(vault, clock)
     if as_app or settings.github.credentials == "app":
-        tokens = AppTokens(minter, signer, clock, margin=timing.token_refresh_margin)
+        tokens = AppTokens(minter, signer, clock, margin=margin)
+    elif settings.github.credentials == "lease":
+        tokens = LeasedTokens(GitHubLeases(at_infisical).installation_token, clock, margin=margin)
     return Connections(
         settings=settings,
         clock=clock,
@@ -239,6 +255,14 @@ def connect(
         ),
         calls=calls,
     )
+
+
+def _method(settings: Settings, environ: Mapping[str, str], local: SecretSource, clock: Clock) -> Method:
+    """How this process proves to Infisical who it is."""
+    if settings.infisical.auth == "universal":
+        return UniversalAuth(local)
+    own = OwnIdentity(clock, environ.get("FLY_API_SOCKET") or SOCKET)
+    return FlyOidc(settings.infisical.identity_id, settings.infisical.token_audience, own.token)
 
 
 def _local(settings: Settings, environ: Mapping[str, str]) -> SecretSource:

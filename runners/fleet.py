@@ -113,6 +113,7 @@ class Fleet:
             sealer=self.sealer,
             blocked=connections.blocked,
             missing_credentials=connections.missing,
+            prepare_tokens=connections.prepare_tokens,
             pace=_pacer(),
             quota=connections.quota,
             meters=self.meters,

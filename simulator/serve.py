@@ -59,7 +59,8 @@ async def serving(config: SimConfig, clock: Clock | None = None) -> AsyncIterato
     with contextlib.ExitStack() as sockets:
         bound = [sockets.enter_context(_bind(port)) for port in _ports(config)]
         urls = Served(*(f"http://127.0.0.1:{held.getsockname()[1]}" for held in bound))
-        github, infisical = build_github(config, urls.github, time), build_infisical(config, time)
+        github = build_github(config, urls.github, time)
+        infisical = build_infisical(config, {"fly": urls.fly, "github": urls.github}, time)
         # FlySim last: it is the only one that starts a process by being made.
         servers = [_server(app) for app in (build_fly(config, urls.fly, time), github, infisical)]
         running = [

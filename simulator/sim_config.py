@@ -81,25 +81,85 @@ class GitHubPart(Part):
     marker: str = Field(default="", pattern=r"^[A-Za-z0-9]{0,64}$")
 
 
+class OidcAuthPart(Part):
+    """OIDC Auth of an identity, by Infisical's names; see `OidcAuth`.
+
+    Attributes:
+        oidc_discovery_url: None takes FlySim's own issuer.
+        bound_issuer: None takes the discovery URL.
+        bound_audiences, bound_subject: policies, "" checks nothing.
+        bound_claims: policy by claim, such as `{"app_name": "acme-dispatcher"}`.
+    """
+
+    oidc_discovery_url: str | None = None
+    bound_issuer: str | None = None
+    bound_audiences: str = ""
+    bound_subject: str = ""
+    bound_claims: dict[str, str] = Field(default_factory=dict)
+
+
 class IdentityPart(Part):
-    """A machine identity with Universal Auth: a reader sees values, a writer may change them too."""
+    """A machine identity, with Universal Auth (`client_id`, `client_secret`), OIDC Auth, or both.
+
+    Attributes:
+        client_id, client_secret: of Universal Auth; none without it.
+        role: a reader sees values, a writer may change them too, a lessee sees them and may lease.
+        token_ttl_s: life of its access tokens, before scaling.
+        identity_id: what an OIDC login names.
+        oidc: what such a login is judged by; None when it has no OIDC Auth.
+    """
 
     name: str
-    client_id: str
-    client_secret: SecretStr
-    role: Literal["reader", "writer"] = "reader"
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    role: Literal["reader", "writer", "lessee"] = "reader"
     token_ttl_s: float | None = Field(default=None, gt=0)
+    identity_id: str = ""
+    oidc: OidcAuthPart | None = None
+
+
+class DynamicSecretPart(Part):
+    """A dynamic secret of the provider `github`; see `GitHubDynamicSecret`. Tokens are minted at GitHubSim.
+
+    Attributes:
+        name: what a lease names; Infisical lower-cases it.
+        path: its folder.
+        app_id: of the App that signs; GitHubSim's when None.
+        private_key: the App's, PEM.
+        installation_id: None takes the App's only installation.
+        default_ttl, max_ttl: of leases, such as "1h".
+    """
+
+    name: str
+    path: str = "/"
+    app_id: int | None = None
+    private_key: SecretStr
+    installation_id: int | None = None
+    default_ttl: str = "1h"
+    max_ttl: str | None = None
 
 
 class InfisicalPart(Part):
-    """See `InfisicalSim`; `secrets` are the first values in folder `/`."""
+    """See `InfisicalSim`.
+
+    Attributes:
+        project_slug: what leases name the project by; the project id when empty.
+        secrets: the first values in folder `/`.
+        dynamic_secrets: what can be leased from.
+        max_leases: most live leases per dynamic secret.
+        plan_has_dynamic_secrets: without it every lease is refused, as on an unlicensed server.
+    """
 
     project_id: str = "fly-gha"
+    project_slug: str = ""
     environment: str = "prod"
     folders: tuple[str, ...] = ()
     identities: tuple[IdentityPart, ...]
     secrets: dict[str, SecretStr] = Field(default_factory=dict)
     calls_per_minute: dict[str, int] = Field(default_factory=dict)
+    dynamic_secrets: tuple[DynamicSecretPart, ...] = ()
+    max_leases: int = Field(default=10_000, ge=0)
+    plan_has_dynamic_secrets: bool = True
 
 
 class SimConfig(Part):

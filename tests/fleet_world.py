@@ -37,7 +37,8 @@ from simulator.github.courier import Bell, Courier
 from simulator.github.jobs import JobOrder, RunOrder, StepOrder
 from simulator.github.model import GitHubSim
 from simulator.infisical import face as infisical_face
-from simulator.infisical.identities import Identity
+from simulator.infisical.identities import LESSEE, Identity
+from simulator.infisical.leases import GitHubDynamicSecret
 from simulator.infisical.model import InfisicalSim
 
 START = 1_790_000_000.0
@@ -276,13 +277,17 @@ class FleetWorld:
         )  # fmt: skip
         self.infisical = InfisicalSim(
             self.clock, 7, project_id="proj-1",
-            identities=(Identity("dispatcher", "id-dispatcher", "s3cret-dispatcher"),),
-            secrets=self.credentials(),
+            identities=(Identity("dispatcher", "id-dispatcher", "s3cret-dispatcher", LESSEE),),
+            secrets=self.credentials(), project_slug="proj-slug",
+            dynamic_secrets=(GitHubDynamicSecret("github-acme", APP_ID, private_pem(APP_KEY)),),
         )  # fmt: skip
+        github = httpx.ASGITransport(github_face.build_app(self.github))
+        infisical = infisical_face.build_app(self.infisical, github_url="http://github.sim", transport=github)
         self.net.hosts = {
             "fly.sim": httpx.ASGITransport(fly_face.build_app(self.fly)),
-            "github.sim": httpx.ASGITransport(github_face.build_app(self.github)),
-            "infisical.sim": httpx.ASGITransport(infisical_face.build_app(self.infisical)),
+            "github.sim": github,
+            "127.0.0.1": github,  # where settings expect github.com, a simulated one is known by loopback
+            "infisical.sim": httpx.ASGITransport(infisical),
         }
         self.environ = self.credentials() if environ is None else environ
         self.settings = settings_for(folder, **changes)

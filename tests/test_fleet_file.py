@@ -396,3 +396,47 @@ def test_a_bad_file_ends_serve_with_exit_code_2_and_every_mistake_on_stderr(writ
     lines = ended.stderr.splitlines()
     assert lines[0] == f"{path} cannot be used:"
     assert [line.strip().partition(":")[0] for line in lines[1:]] == ["fleet.port", "timing.claim_poll"]
+
+
+LEASE = '[github]\ncredentials = "lease"\n'
+AT_INFISICAL = '[fleet]\nsecrets = "infisical"\n[infisical]\nproject_id = "p"\n'
+ACCESS = {
+    "an app without an id": ('[github]\ncredentials = "app"\n', ["github.app_id: "]),
+    "leases without Infisical": (LEASE, ["fleet.secrets: found 'local'", "infisical.project_slug: "]),
+    "leases for another GitHub": (
+        AT_INFISICAL + 'project_slug = "s"\n' + LEASE + 'api_url = "https://ghe.acme.example/api/v3"\n',
+        ["github.api_url: found 'https://ghe.acme.example/api/v3', expected https://api.github.com"],
+    ),
+    "a name that only looks like github.com": (
+        AT_INFISICAL + 'project_slug = "s"\n' + LEASE + 'api_url = "https://api.github.com.evil.example"\n',
+        ["github.api_url: "],
+    ),
+    "a Machine without an identity": (
+        AT_INFISICAL + 'auth = "fly-oidc"\n',
+        ["infisical.identity_id: found nothing"],
+    ),
+    "a dynamic secret's name that is none": (
+        AT_INFISICAL + 'dynamic_secret = "git hub"\n',
+        ["infisical.dynamic_secret: found 'git hub', expected: letters, digits and dashes"],
+    ),
+    "one dynamic secret for two owners": (
+        AT_INFISICAL
+        + 'project_slug = "s"\ndynamic_secret = "github"\n'
+        + LEASE
+        + '[[pools]]\nname = "gha-large"\nscope = "orgs/other"\napps = ["b"]\n',
+        ["infisical.dynamic_secret: found 'github', expected one with {owner}"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "starts"), ACCESS.values(), ids=ACCESS)
+def test_what_a_mode_of_access_needs_is_asked_for_before_anything_runs(written, text, starts):
+    found = mistakes(written(text))
+    assert len(found) == len(starts)
+    assert all(line.startswith(start) for line, start in zip(found, starts, strict=True))
+
+
+def test_leases_of_github_com_need_no_more_than_a_slug(written):
+    settings = load(written(AT_INFISICAL + 'project_slug = "s"\n' + LEASE))
+    assert settings.infisical.dynamic_secret_of("Acme-Inc") == "github-acme-inc"
+    assert settings.infisical.token_audience == "https://app.infisical.com"

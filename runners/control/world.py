@@ -4,7 +4,7 @@ Built once by ``runners/fleet.py`` and handed to observe, apply and the loops. N
 correctness after a crash: the rows are in the store, the readings are read again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
@@ -25,6 +25,10 @@ from runners.registration.registration import Sealer
 from runners.secrets.interface import Vault
 from runners.store.engine import Store
 from runners.upstream.clock import Clock
+
+
+async def _nothing() -> None:
+    """Prepare nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class World:
         sealer: the Sealer of the current fleet key; raises CredentialMissing.
         blocked: by upstream key, until when calls are pointless.
         pace: enter it before each read of the recovery loops.
+        prepare_tokens: get the GitHub tokens that the access mode gets for itself.
         quota: by owner, the share of the hourly GitHub quota that is left, None when not known.
         meters: what is counted for the metrics.
         reached: called at named steps; the crash tests end the process there.
@@ -70,6 +75,7 @@ class World:
         swept: by name, when what had lost its partner was last ended; see Snapshot.
         planned_jobs: open jobs that an earlier pass has seen: only a request in a job's first pass
             measures the latency that this fleet adds.
+        told_missing: by upstream key, the missing credentials as they were last logged.
         held_jobs: open jobs that are held back, with the Reason that the last event about it gave.
     """
 
@@ -91,6 +97,7 @@ class World:
     blocked: Callable[[], Mapping[str, float]]
     missing_credentials: Callable[[], Mapping[str, str]]
     pace: Callable[[], AbstractAsyncContextManager[object]]
+    prepare_tokens: Callable[[], Awaitable[None]] = _nothing
     quota: Callable[[str], float | None] = lambda _owner: None
     meters: Meters = field(default_factory=Meters)
     reached: Callable[[str], None] = lambda _step: None
@@ -102,6 +109,7 @@ class World:
     swept: dict[str, float] = field(default_factory=dict)
     planned_jobs: frozenset[int] = frozenset()
     held_jobs: dict[int, Reason] = field(default_factory=dict)
+    told_missing: Mapping[str, str] = field(default_factory=dict)
     view: View | None = None
 
     def refused(self, machine_class: str, why: Why, app: str) -> None:

@@ -1,8 +1,8 @@
 """Where a call's credential comes from: the seam between the GitHub client and the ways of access.
 
-``published`` (runners.secrets.github_tokens) hands out what a publisher made; ``app``
-(runners.github.app_tokens) mints for itself. The client asks for a token with every call and keeps none, so a
-rotation needs no restart.
+``published`` (runners.secrets.github_tokens) hands out what a publisher made, ``lease``
+(runners.github.leased_tokens) has Infisical mint, ``app`` (runners.github.app_tokens) mints for itself. The
+client asks for a token with every call and keeps none, so a rotation needs no restart.
 """
 
 import asyncio

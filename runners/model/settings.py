@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from runners.model.access_modes import access_mistakes
 from runners.model.allow_lists import list_mistakes
 from runners.model.timing import Timing
 
@@ -19,6 +20,7 @@ URL = r"^https?://[^\s?#]+$"
 EVENT = r"^[a-z_]{1,64}$"
 IMAGE = r"^[^\s@]+@sha256:[0-9a-f]{64}$"
 REGION = r"^[a-z]{3}$"
+LEASED_FROM = r"^([A-Za-z0-9-]|\{owner\}){1,64}$"
 # What a pattern asks for, for whoever did not meet it.
 PATTERN_WORDS: Mapping[str, str] = {
     NAME: "1 to 30 lower-case letters, digits and dashes, with no dash at either end",
@@ -27,6 +29,7 @@ PATTERN_WORDS: Mapping[str, str] = {
     EVENT: "the name of an event that starts workflows, such as push or pull_request",
     IMAGE: "NAME@sha256:<64 hexadecimal digits>, as docker push prints it; see machines/runner/README.md",
     REGION: "three lower-case letters, such as iad; `fly platform regions` lists them",
+    LEASED_FROM: "letters, digits and dashes, with {owner} in place of the owner",
 }
 Name = Annotated[str, Field(pattern=NAME)]
 Scope = Annotated[str, Field(pattern=SCOPE)]
@@ -86,8 +89,10 @@ class GitHubSettings(Section):
         "https://github.com", description="Where runners register in token mode (GITHUB_SERVER_URL)."
     )
     api_version: str = Field("2022-11-28", description="X-GitHub-Api-Version, pinned.")
-    credentials: Literal["published", "app"] = Field(
-        "published", description="Ephemeral tokens from a publisher, or the App key."
+    credentials: Literal["published", "lease", "app"] = Field(
+        "published",
+        description="Ephemeral tokens from a publisher, leases from Infisical, or the App key: "
+        "docs/credentials.md.",
     )
     app_id: str | None = Field(
         None, description="The GitHub App's id or client id; needed to sign as the App."
@@ -137,7 +142,38 @@ class InfisicalSettings(Section):
     api_url: Url = Field("https://app.infisical.com", description="Base URL (INFISICAL_API_URL).")
     project_id: str = Field("", description="The project's id.")
     environment: str = Field("prod", description="The environment's slug.")
-    path: str = Field("/", description="The folder the secrets are in.")
+    path: str = Field("/", description="The folder the secrets are in, dynamic secrets too.")
+    auth: Literal["universal", "fly-oidc"] = Field(
+        "universal",
+        description="How to log in: with a client id and secret, or as the Fly Machine this process runs on.",
+    )
+    identity_id: str = Field("", description='The machine identity that auth = "fly-oidc" logs in as.')
+    audience: str | None = Field(
+        None, description="Audience of the Fly token, its boundAudiences; api_url when not set."
+    )
+    organization_slug: str = Field(
+        "", max_length=64, description="Sub-organization to log in to; the identity's own when empty."
+    )
+    project_slug: str = Field("", description='The project\'s slug, for github.credentials = "lease".')
+    dynamic_secret: str = Field(
+        "github-{owner}",
+        pattern=LEASED_FROM,
+        description="Name of an owner's dynamic secret; one serves one installation of the App.",
+    )
+
+    @property
+    def base_url(self) -> str:
+        """Without ``/api``: the CLI's INFISICAL_API_URL ends in it, the SDKs' does not; both are taken."""
+        return self.api_url.rstrip("/").removesuffix("/api")
+
+    @property
+    def token_audience(self) -> str:
+        """The audience of the Fly token that logs in."""
+        return self.audience or self.base_url
+
+    def dynamic_secret_of(self, owner: str) -> str:
+        """The name of an owner's dynamic secret, in lower case as Infisical keeps it."""
+        return self.dynamic_secret.replace("{owner}", owner).lower()
 
 
 class PoolSettings(Section):
@@ -237,13 +273,11 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        mistakes = [*self._pool_mistakes(), *list_mistakes(self.github, self.pools)]
-        if self.github.credentials == "app" and not self.github.app_id:
-            mistakes.append('github.app_id: found nothing, expected the id: github.credentials is "app"')
-        if self.fleet.secrets == "infisical" and not self.infisical.project_id:
-            mistakes.append(
-                'infisical.project_id: found nothing, expected the id: fleet.secrets is "infisical"'
-            )
+        mistakes = [
+            *self._pool_mistakes(),
+            *list_mistakes(self.github, self.pools),
+            *access_mistakes(self.fleet, self.github, self.infisical, self.pools),
+        ]
         if mistakes:
             raise ValueError("\n".join(mistakes))
         return self

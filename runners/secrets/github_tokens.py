@@ -5,16 +5,21 @@ as a missing credential with the way out, before GitHub says 401 to a call that 
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from pydantic import SecretStr
 
-from runners.secrets.interface import CredentialMissing, Vault
+from runners.secrets.interface import CredentialMissing, SourceRefused, Vault
 from runners.secrets.names import installation_token_name, registration_token_name
 from runners.secrets.published_token import NotAPublishedToken, PublishedToken, read_published
 from runners.upstream.clock import Clock
+from runners.upstream.errors import UpstreamError
 
 # A call has a deadline of 10 s and a Machine registers some seconds after it was handed its token.
 USABLE_MARGIN_S = 60.0
+
+# A refusal has the Vault read anew at most this often: a publisher needs longer to notice and to mint.
+READ_AGAIN_S = 10.0
 
 PUBLISHER_STEP = "check that fly-gha tokens publish runs, for this owner, and writes to the same place"
 
@@ -32,6 +37,7 @@ class PublishedTokens:
         self._vault = vault
         self._clock = clock
         self._margin = margin
+        self._read_again_at = 0.0
 
     async def token(self, owner: str) -> SecretStr:
         """The installation token of an owner.
@@ -40,6 +46,25 @@ class PublishedTokens:
             CredentialMissing: it is not there, is no published token, has expired or is about to.
         """
         return self._usable(installation_token_name(owner)).token
+
+    async def renew(self, owner: str, refused: SecretStr) -> SecretStr | None:
+        """A token other than the one GitHub refused, from a new reading of the Vault; None without another.
+
+        A token that was replaced before its time is so noticed with the first refusal, and not a period
+        later.
+
+        Raises:
+            CredentialMissing: as ``token``.
+        """
+        if (current := await self.token(owner)) != refused:
+            return current
+        now = self._clock.now()
+        if now < self._read_again_at:
+            return None
+        self._read_again_at = now + READ_AGAIN_S
+        with suppress(UpstreamError, CredentialMissing, SourceRefused):  # the Vault remembers why
+            await self._vault.refresh()
+        return current if (current := await self.token(owner)) != refused else None
 
     async def registration_token(self, scope: str) -> SecretStr | None:
         """The registration token of a scope, or None when none is published for it.

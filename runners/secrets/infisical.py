@@ -1,8 +1,7 @@
 """Credentials from one folder of Infisical: read all of it, write one secret.
 
-Small on purpose: the official SDK has no timeouts, repeats POSTs and does not encode names (infisicalsdk
-1.0.18, read and run). Flags are always sent, since their defaults and spelling changed between versions; a
-value that the identity may not see comes with status 200, and is an error here.
+Flags are always sent, since their defaults and spelling changed between versions; a value that the identity
+may not see comes with status 200, and is an error here.
 """
 
 from collections.abc import Mapping
@@ -11,23 +10,16 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
-from runners.model.settings import InfisicalSettings
 from runners.secrets.infisical_answers import (
     UPSTREAM,
     SecretAnswer,
     SecretListAnswer,
     WriteAnswer,
-    no_answer,
     read_answer,
-    refusal,
-    token_refused,
 )
-from runners.secrets.interface import SecretSource
-from runners.secrets.universal_auth import UniversalAuth
-from runners.upstream.clock import Clock
+from runners.secrets.infisical_calls import InfisicalCalls
 from runners.upstream.errors import ErrorClass, UpstreamError
 
-USER_AGENT = "fly-gha"
 LIST_PATH = "/api/v4/secrets"
 
 _FLAGS: Mapping[str, str] = {
@@ -44,31 +36,12 @@ class InfisicalSecrets:
     """One folder of one environment of one project; a :class:`WritableSource`.
 
     Args:
-        settings: where the folder is.
-        opener: where INFISICAL_CLIENT_ID and INFISICAL_CLIENT_SECRET are.
-        clock: when access tokens age.
-        transport: sends, and holds the deadline and the breaker; closed with this.
+        calls: the session; closed with this.
     """
 
-    def __init__(
-        self,
-        settings: InfisicalSettings,
-        opener: SecretSource,
-        clock: Clock,
-        transport: httpx.AsyncBaseTransport,
-    ) -> None:
-        # The CLI's INFISICAL_API_URL ends in /api, the SDKs' does not; both are taken.
-        base_url = settings.api_url.rstrip("/").removesuffix("/api")
-        self._settings = settings
-        self._clock = clock
-        self._http = httpx.AsyncClient(
-            transport=transport,
-            base_url=base_url,
-            headers={"User-Agent": USER_AGENT},
-            timeout=None,  # noqa: S113 - the transport's is the one deadline, over the whole exchange
-            trust_env=False,
-        )
-        self._login = UniversalAuth(self._http, opener, clock)
+    def __init__(self, calls: InfisicalCalls) -> None:
+        self._settings = calls.settings
+        self._calls = calls
         self._etag = ""
         self._kept: Mapping[str, SecretStr] = {}
 
@@ -87,13 +60,13 @@ class InfisicalSecrets:
         """
         attempted = f"read {self.where}"
         headers = {"If-None-Match": self._etag} if self._etag else {}
-        answer = await self._call(
+        answer = await self._calls.send(
             "GET", LIST_PATH, attempted, params={**self._place, **_FLAGS}, headers=headers
         )
         if answer.status_code == httpx.codes.NOT_MODIFIED and self._etag:
             return self._kept
         if not answer.is_success:
-            raise refusal(answer, attempted, self._clock.now())
+            raise self._calls.refusal(answer, attempted)
         listed = read_answer(SecretListAnswer, answer, attempted)
         # A folder's own secrets win over imported ones, a later import over an earlier one.
         layers = [*(imported.secrets for imported in listed.imports), listed.secrets]
@@ -113,11 +86,11 @@ class InfisicalSecrets:
         attempted = f"write the secret {name} to {self.where}"
         path = f"{LIST_PATH}/{quote(name, safe='')}"
         body = {**self._place, "type": "shared", "secretValue": value.get_secret_value()}
-        answer = await self._call("PATCH", path, attempted, json=body)
+        answer = await self._calls.send("PATCH", path, attempted, json=body)
         if answer.status_code == httpx.codes.NOT_FOUND:
-            answer = await self._call("POST", path, attempted, json=body)
+            answer = await self._calls.send("POST", path, attempted, json=body)
         if not answer.is_success:
-            raise refusal(answer, attempted, self._clock.now(), mutating=True)
+            raise self._calls.refusal(answer, attempted, mutating=True)
         if read_answer(WriteAnswer, answer, attempted).approval is not None:
             raise UpstreamError(
                 upstream=UPSTREAM,
@@ -130,7 +103,7 @@ class InfisicalSecrets:
 
     async def close(self) -> None:
         """Close the client and its transport."""
-        await self._http.aclose()
+        await self._calls.close()
 
     @property
     def _place(self) -> dict[str, str]:
@@ -140,32 +113,6 @@ class InfisicalSecrets:
             "environment": place.environment,
             "secretPath": place.path,
         }
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        attempted: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        json: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        """Send with an access token; when that is refused, once more with a new one.
-
-        A refused token means that nothing was done, so even a write is safe to send again.
-        """
-        token = await self._login.token()
-        for last in (False, True):
-            authorized = {**(headers or {}), "Authorization": f"Bearer {token.get_secret_value()}"}
-            try:
-                answer = await self._http.request(method, path, params=params, json=json, headers=authorized)
-            except httpx.HTTPError as error:
-                raise no_answer(error, attempted, mutating=method != "GET") from None
-            if last or not token_refused(answer):
-                break
-            token = await self._login.token(refused=token)
-        return answer
 
     def _refuse_hidden(self, found: Mapping[str, SecretAnswer], attempted: str) -> None:
         hidden = sorted(name for name, secret in found.items() if secret.hidden)

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from runners.model.settings import InfisicalSettings
 from runners.upstream.errors import ErrorClass, UpstreamError, class_of_status
 from runners.upstream.limits import DEFAULT_PAUSE_S, rate_limited_until
 from runners.upstream.unanswered import unanswered
@@ -29,13 +30,39 @@ _CLASSES: Mapping[int, ErrorClass] = {422: ErrorClass.OUR_FAULT}
 _NEXT_STEPS: Mapping[int, str] = {
     400: "see the request in Infisical's own log",
     401: "check that the machine identity still exists and that its access tokens were not revoked",
-    403: "give the machine identity the right to it: the dispatcher reads values, the publisher writes too",
-    404: "check project_id, environment and path in [infisical]",
-    422: "check project_id, environment and path in [infisical]",
+    403: "check infisical.project_id, and give the machine identity the right to it there: the dispatcher "
+    "reads values, the publisher writes too, leasing is a right of its own",
+    404: "check infisical.project_id, infisical.environment and infisical.path",
+    422: "check infisical.project_id, infisical.environment and infisical.path",
     429: "it is tried again by itself; lengthen timing.credentials_period if this goes on",
 }
 _STEP_FOR_SERVER_ERRORS = "it is tried again by itself; see whether Infisical has an incident"
 _STEP_FOR_NONSENSE = "check that infisical.api_url is an Infisical server and not a page in front of it"
+
+
+# What a 404 begins with, and the setting that names what is not there.
+_PLACES: Mapping[str, tuple[str, str]] = {
+    "Project with ID": ("infisical.project_id", "the project's id, which its settings page shows"),
+    "Project with slug": ("infisical.project_slug", "the project's slug, which its settings page shows"),
+    "Project": ("infisical.project_id", "the project's id, which its settings page shows"),
+    "Environment": ("infisical.environment", "the environment's slug, which is not its name"),
+    "Folder": ("infisical.path", "a folder of that environment, such as /"),
+    "OIDC auth method": ("infisical.identity_id", "the id of a machine identity with OIDC Auth"),
+    "Dynamic secret": (
+        "infisical.dynamic_secret",
+        "the name of the dynamic secret, {owner} in place of the owner",
+    ),
+}
+
+
+class PlaceWrong(UpstreamError):
+    """Infisical has no such project, environment, folder, dynamic secret or identity.
+
+    Attributes:
+        key: the setting that names it: ``infisical.project_id``.
+    """
+
+    key: str = ""
 
 
 class _Answer(BaseModel):
@@ -68,6 +95,26 @@ class SecretListAnswer(_Answer):
 
     secrets: tuple[SecretAnswer, ...]
     imports: tuple[ImportAnswer, ...] = ()
+
+
+class LeaseTimesAnswer(_Answer):
+    """What a lease says of itself: when its TTL is over."""
+
+    expire_at: AwareDatetime = Field(alias="expireAt")
+
+
+class GitHubTokenAnswer(_Answer):
+    """What the provider ``github`` hands out."""
+
+    token: SecretStr = Field(alias="TOKEN", min_length=1)
+    expires_at: AwareDatetime = Field(alias="EXPIRES_AT")
+
+
+class LeaseAnswer(_Answer):
+    """A lease of a dynamic secret of the type ``github``."""
+
+    lease: LeaseTimesAnswer
+    data: GitHubTokenAnswer
 
 
 class WriteAnswer(_Answer):
@@ -125,7 +172,20 @@ def token_refused(answer: httpx.Response) -> bool:
     return answer.status_code == httpx.codes.FORBIDDEN and _error_name(_fields(answer)) == "TokenError"
 
 
-def refusal(answer: httpx.Response, attempted: str, now: float, *, mutating: bool = False) -> UpstreamError:
+def message_of(answer: httpx.Response) -> str:
+    """The sentence of a refusal, to be compared with known ones and never to be shown; "" without one."""
+    message = _fields(answer).get("message")
+    return message if isinstance(message, str) else ""
+
+
+def refusal(
+    answer: httpx.Response,
+    attempted: str,
+    now: float,
+    *,
+    mutating: bool = False,
+    settings: InfisicalSettings | None = None,
+) -> UpstreamError:
     """The UpstreamError for an answer that is not a success.
 
     Args:
@@ -133,10 +193,14 @@ def refusal(answer: httpx.Response, attempted: str, now: float, *, mutating: boo
         attempted: the call in plain words.
         now: Unix seconds; what a wait in the answer is counted from.
         mutating: whether the call was to change something.
+        settings: say what a setting is now, when it is wrong.
     """
     fields = _fields(answer)
     status = answer.status_code
-    request_id = fields.get("reqId")
+    if status == httpx.codes.NOT_FOUND and settings is not None:
+        for start, (key, expected) in _PLACES.items():
+            if message_of(answer).startswith(start):
+                return _place_wrong(key, expected, start, settings, attempted, fields)
     return UpstreamError(
         upstream=UPSTREAM,
         error_class=_CLASSES.get(status) or class_of_status(status) or ErrorClass.OUR_FAULT,
@@ -146,12 +210,43 @@ def refusal(answer: httpx.Response, attempted: str, now: float, *, mutating: boo
         # A server error may come after the write was done.
         answered=status < httpx.codes.INTERNAL_SERVER_ERROR or not mutating,
         retry_at=_retry_at(answer, fields, now),
-        request_id=request_id if isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id) else "",
+        request_id=_request_id(fields),
         next_step=_NEXT_STEPS.get(
             status,
             _STEP_FOR_SERVER_ERRORS if status >= httpx.codes.INTERNAL_SERVER_ERROR else _STEP_FOR_NONSENSE,
         ),
     )
+
+
+def _place_wrong(
+    key: str,
+    expected: str,
+    what: str,
+    settings: InfisicalSettings,
+    attempted: str,
+    fields: Mapping[str, object],
+) -> PlaceWrong:
+    now = getattr(settings, key.partition(".")[2])
+    error = PlaceWrong(
+        upstream=UPSTREAM,
+        error_class=ErrorClass.NOT_FOUND,
+        attempted=attempted,
+        why=f"Infisical has no such {_noun(what)}",
+        status=httpx.codes.NOT_FOUND,
+        request_id=_request_id(fields),
+        next_step=f"correct {key}, which is {now!r}: expected {expected}",
+    )
+    error.key = key
+    return error
+
+
+def _noun(start: str) -> str:
+    return "identity" if start.startswith("OIDC") else start.partition(" with")[0].lower()
+
+
+def _request_id(fields: Mapping[str, object]) -> str:
+    found = fields.get("reqId")
+    return found if isinstance(found, str) and _REQUEST_ID.fullmatch(found) else ""
 
 
 def _why(status: int, fields: Mapping[str, object]) -> str:

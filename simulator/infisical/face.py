@@ -4,24 +4,32 @@ Authentication comes before validation, as in Infisical's own order of hooks, so
 token is a TokenError and not a ValidationFailure.
 """
 
+import contextlib
 import hashlib
 import json
+import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from simulator.control_face import control_router
-from simulator.infisical.model import InfisicalSim, Seen
+from simulator.infisical.model import InfisicalSim, Place, Seen
+from simulator.infisical.outside import Outside
 from simulator.infisical.refusal import Refusal, bad_request
 from simulator.infisical.shapes import (
     CreateBody,
     DeleteBody,
     GetQuery,
+    LeaseBody,
     ListQuery,
     LoginBody,
     NameInPath,
+    OidcLoginBody,
     UpdateBody,
+    lease_answer,
     login_answer,
     said,
     secret_answer,
@@ -41,10 +49,29 @@ class Rotation(BaseModel):
     path: str = "/"
 
 
-def build_app(model: InfisicalSim) -> FastAPI:
-    """The application that serves one InfisicalSim, with its control routes under ``/_sim/``."""
-    app = FastAPI(title="InfisicalSim", openapi_url=None, docs_url=None, redoc_url=None)
+def build_app(
+    model: InfisicalSim,
+    *,
+    github_url: str = "https://api.github.com",
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> FastAPI:
+    """The application that serves one InfisicalSim, with its control routes under ``/_sim/``.
+
+    Args:
+        model: the world.
+        github_url: REST base URL at which leases mint their tokens.
+        transport: what carries its calls to GitHub and to OIDC issuers; the network when not given.
+    """
+    outside = Outside(github_url, transport)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await outside.close()
+
+    app = FastAPI(title="InfisicalSim", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(_published(model))
+    app.include_router(_asking_others(model, outside))
     app.include_router(control_router(model.journal, model.faults, model.state))
     app.include_router(_operator(model))
 
@@ -100,6 +127,31 @@ def _published(model: InfisicalSim) -> APIRouter:
         caller = model.authenticate(_bearer(request), "delete")
         body = said(DeleteBody, await _body(request))
         return _json({"secret": _secret(model, model.delete_secret(caller, body.place, name))})
+
+    return router
+
+
+def _asking_others(model: InfisicalSim, outside: Outside) -> APIRouter:
+    """The calls that Infisical can only answer after asking somebody else."""
+    router = APIRouter()
+
+    @router.post("/api/v1/auth/oidc-auth/login")
+    async def login_with_oidc(request: Request) -> Response:
+        body = said(OidcLoginBody, await _body(request))
+        key_set = await outside.key_set(model.oidc_auth(body.identity_id).discovery_url)
+        return _json(login_answer(model.logins.login_with_oidc(body.identity_id, body.jwt, key_set)))
+
+    @router.post("/api/v1/dynamic-secrets/leases")
+    async def lease(request: Request) -> Response:
+        caller = model.authenticate(_bearer(request), "lease")
+        body = said(LeaseBody, await _body(request))
+        place = Place(model.project_id, body.environment_slug, "/" + body.path.strip("/"))
+        secret, ends_at = model.leasable(caller, body.project_slug, place, body.dynamic_secret_name, body.ttl)
+        minted = await outside.installation_token(secret, model.now())
+        made = model.keep_lease(caller, secret, ends_at)
+        secret_id = model.leases.ids[secret.path, secret.name]
+        folder_id = str(uuid.uuid5(uuid.NAMESPACE_URL, secret.path))
+        return _json(lease_answer(made, secret_id, folder_id, minted))
 
     return router
 

@@ -1,8 +1,9 @@
 """InfisicalSim: one project of one Infisical, as a plain stateful world with an injected clock.
 
-What it knows is what the clients of this project rely on and trip over: Universal Auth with lockout, access
-tokens that expire, v4 secrets with versions, values that are hidden instead of refused, rate limits that
-only a sentence explains. Its journal names secrets and never holds a value.
+What it knows is what the clients of this project rely on and trip over: Universal Auth with lockout, OIDC
+Auth, access tokens that expire, v4 secrets with versions, values that are hidden instead of refused, leases
+of GitHub tokens that a plan may not include, rate limits that only a sentence explains. Its journal names
+secrets and never holds a value.
 """
 
 import random
@@ -13,9 +14,12 @@ from typing import Any
 from simulator.clock import Clock
 from simulator.faults import Faults
 from simulator.infisical.identities import AccessToken, Identity, Logins, Right
+from simulator.infisical.leases import MAX_LEASES, GitHubDynamicSecret, Lease, Leases
 from simulator.infisical.limits import Windows
+from simulator.infisical.oidc_auth import OidcAuth
 from simulator.infisical.refusal import (
     Refusal,
+    bad_request,
     not_found,
     permission_denied,
     rate_limited,
@@ -25,7 +29,16 @@ from simulator.infisical.refusal import (
 from simulator.infisical.shelf import Shelf, Stored, Version
 from simulator.journal import Journal
 
-FAULT_KINDS = frozenset({"server_error", "rate_limited", "token_refused", "change_policy"})
+FAULT_KINDS = frozenset(
+    {
+        "server_error",
+        "rate_limited",
+        "token_refused",
+        "change_policy",
+        "plan_restriction",
+        "lost_lease_answer",
+    }
+)
 RATE_LIMITED_FAULT_S = 7
 
 
@@ -60,6 +73,10 @@ class InfisicalSim:
         secrets: first values in folder ``/``.
         calls_per_minute: limit per kind (``login``, ``read``, ``write``); a kind that is not named has none,
             as on a self-hosted server.
+        project_slug: what leases name the project by; the project id when not given.
+        dynamic_secrets: those that can be leased from.
+        max_leases: most live leases per dynamic secret.
+        plan_has_dynamic_secrets: without it every lease is refused, as on an unlicensed server.
     """
 
     def __init__(
@@ -74,20 +91,31 @@ class InfisicalSim:
         identities: tuple[Identity, ...],
         secrets: Mapping[str, str] | None = None,
         calls_per_minute: Mapping[str, int] | None = None,
+        project_slug: str = "",
+        dynamic_secrets: tuple[GitHubDynamicSecret, ...] = (),
+        max_leases: int = MAX_LEASES,
+        plan_has_dynamic_secrets: bool = True,
     ) -> None:
         self._rng = random.Random(f"infisical-{seed}")  # noqa: S311 - a repeatable world, not cryptography
         self._clock = clock
         self._scale = scale
         self.project_id = project_id
         self.environment = environment
+        self.project_slug = project_slug or project_id
         self.journal = Journal(clock)
         self.faults = Faults(self.journal, FAULT_KINDS)
         self.logins = Logins(identities, clock=clock, rng=self._rng, journal=self.journal, scale=scale)
         self._shelf = Shelf(folders, self._rng)
+        self.leases = Leases(dynamic_secrets, clock=clock, rng=self._rng, limit=max_leases)
+        self._plan_has_dynamic_secrets = plan_has_dynamic_secrets
         self._windows = Windows(clock, calls_per_minute or {}, scale)
         self._requests = 0
         for name, value in (secrets or {}).items():
             self._shelf.create("/", name, value, "", clock.now())
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._clock.now()
 
     def request_id(self) -> str:
         """The id of the next answer, as Infisical logs it."""
@@ -99,12 +127,17 @@ class InfisicalSim:
         self._admit("login", action="login")
         return self.logins.login(client_id, client_secret)
 
+    def oidc_auth(self, identity_id: str) -> OidcAuth:
+        """What an OIDC login of that identity is judged by; see :meth:`Logins.oidc_auth`."""
+        self._admit("login", action="login")
+        return self.logins.oidc_auth(identity_id)
+
     def authenticate(self, token: str | None, action: str) -> Identity:
         """The caller of one secrets call, after limits and armed faults had their say.
 
         Args:
             token: the bearer token, if any.
-            action: ``list``, ``read``, ``create``, ``update`` or ``delete``.
+            action: ``list``, ``read``, ``create``, ``update``, ``delete`` or ``lease``.
 
         Raises:
             Refusal: 401, 403 TokenError, 429 or 500.
@@ -186,6 +219,46 @@ class InfisicalSim:
         self.journal.record("secret_deleted", identity=caller.name, name=name, path=place.path)
         return Seen(stored, stored.latest, hidden=self._hidden(caller, view=True))
 
+    def leasable(
+        self, caller: Identity, project_slug: str, place: Place, name: str, ttl: str | None
+    ) -> tuple[GitHubDynamicSecret, float]:
+        """The dynamic secret that may be leased from now, and when that lease would end.
+
+        Raises:
+            Refusal: 404 for what is not there, 403 without the right to lease, 400 for the plan, the limit or
+                the TTL.
+        """
+        if project_slug != self.project_slug:
+            raise not_found(f"Project with slug '{project_slug}' not found")
+        if "lease" not in caller.rights:
+            raise self._refused(permission_denied("lease", "dynamic-secrets"), "lease", caller.name)
+        restricted = self.faults.fire("plan_restriction", action="lease") is not None
+        if restricted or not self._plan_has_dynamic_secrets:
+            raise self._refused(
+                bad_request(
+                    "Failed to create lease due to plan restriction. Upgrade plan to create dynamic secret."
+                ),
+                "lease",
+                caller.name,
+            )
+        self._folder(place)
+        secret = self.leases.find(place.path, name)
+        return secret, self.leases.ends_at(secret, ttl)
+
+    def keep_lease(self, caller: Identity, secret: GitHubDynamicSecret, expires_at: float) -> Lease:
+        """Write down a lease whose token was minted.
+
+        Raises:
+            Refusal: 500 when a fault loses the answer; the lease is there all the same.
+        """
+        lease = self.leases.keep(secret, expires_at)
+        self.journal.record(
+            "lease_created", identity=caller.name, name=secret.name, path=secret.path, lease=lease.id
+        )
+        if self.faults.fire("lost_lease_answer", action="lease") is not None:
+            raise server_error()
+        return lease
+
     def rotate(self, name: str, value: str, path: str = "/") -> int:
         """Write a value as an operator in the web page would; returns its version.
 
@@ -211,6 +284,8 @@ class InfisicalSim:
             "environment": self.environment,
             "identities": self.logins.as_json(),
             "secrets": self._shelf.as_json(),
+            "project_slug": self.project_slug,
+            "dynamic_secrets": self.leases.as_json(),
         }
 
     def _admit(self, kind: str, *, action: str) -> None:

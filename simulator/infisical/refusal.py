@@ -59,14 +59,19 @@ def token_error(message: str) -> Refusal:
     return Refusal(403, "TokenError", message)
 
 
-def permission_denied(action: str) -> Refusal:
+def permission_denied(action: str, subject: str = "secrets") -> Refusal:
     """403 PermissionDenied: the identity is known and may not do this."""
     return Refusal(
         403,
         "PermissionDenied",
-        f"You are not allowed to {action} on secrets",
-        details=[{"action": action, "subject": "secrets", "inverted": False}],
+        f"You are not allowed to {action} on {subject}",
+        details=[{"action": action, "subject": subject, "inverted": False}],
     )
+
+
+def forbidden(message: str) -> Refusal:
+    """403 ForbiddenError: who you are is proven, and not welcome."""
+    return Refusal(403, "ForbiddenError", message)
 
 
 def not_found(message: str) -> Refusal:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.alias_generators import to_camel
 
 from simulator.infisical.identities import AccessToken
+from simulator.infisical.leases import Lease
 from simulator.infisical.model import Place, Seen
 from simulator.infisical.refusal import bad_request, invalid
 
@@ -33,6 +34,24 @@ class LoginBody(_Said):
     client_id: str
     client_secret: str = Field(repr=False)
     organization_slug: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+
+
+class OidcLoginBody(_Said):
+    """Body of an OIDC login."""
+
+    identity_id: str
+    jwt: str = Field(repr=False)
+    organization_slug: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+
+
+class LeaseBody(_Said):
+    """Body of a lease: slugs, not ids."""
+
+    dynamic_secret_name: Text
+    project_slug: Text
+    environment_slug: Text
+    path: str = "/"
+    ttl: str | None = None
 
 
 class _Placed(_Said):
@@ -149,6 +168,45 @@ def secret_answer(seen: Seen, project_id: str, environment: str) -> dict[str, An
         "rotationId": None,
         "secretMetadata": [],
         "tags": [],
+    }
+
+
+def lease_answer(
+    lease: Lease, dynamic_secret_id: str, folder_id: str, minted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The lease, what it is of, and GitHub's answer in the provider's own words."""
+    secret = lease.secret
+    return {
+        "lease": {
+            "id": lease.id,
+            "version": 1,
+            "externalEntityId": lease.external_id,
+            "expireAt": _iso(lease.expires_at),
+            "status": None,
+            "statusDetails": None,
+            "dynamicSecretId": dynamic_secret_id,
+            "createdAt": _iso(lease.created_at),
+            "updatedAt": _iso(lease.created_at),
+        },
+        "dynamicSecret": {
+            "id": dynamic_secret_id,
+            "name": secret.name,
+            "version": 1,
+            "type": "github",
+            "defaultTTL": secret.default_ttl,
+            "maxTTL": secret.max_ttl,
+            "folderId": folder_id,
+            "status": None,
+            "statusDetails": None,
+            "createdAt": _iso(lease.created_at),
+            "updatedAt": _iso(lease.created_at),
+        },
+        "data": {
+            "TOKEN": minted["token"],
+            "EXPIRES_AT": minted["expires_at"],
+            "PERMISSIONS": minted["permissions"],
+            "REPOSITORY_SELECTION": minted["repository_selection"],
+        },
     }
 
 

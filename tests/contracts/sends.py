@@ -13,6 +13,7 @@ from fly.client import FlyClient
 from runners.github.app_auth import AppMinter
 from runners.github.client import GitHub
 from runners.github.survey import Survey
+from runners.secrets.github_leases import GitHubLeases
 from runners.secrets.infisical import InfisicalSecrets
 
 MACHINES = "/apps/{app_name}/machines"
@@ -72,8 +73,9 @@ SENDS: Mapping[type, Mapping[str, frozenset[str]]] = {
         "runner_version": _both("GET", "/runners/downloads"),
         "versions_in_use": _both("GET", "/runners"),
     },
+    GitHubLeases: {"installation_token": frozenset({"POST /api/v1/dynamic-secrets/leases", LOGIN})},
     InfisicalSecrets: {
-        "read": frozenset({f"GET {SECRETS}", LOGIN}),
+        "read": frozenset({f"GET {SECRETS}", LOGIN, "POST /api/v1/auth/oidc-auth/login"}),
         "write": frozenset({f"PATCH {SECRETS}/{{secretName}}", f"POST {SECRETS}/{{secretName}}", LOGIN}),
     },
 }

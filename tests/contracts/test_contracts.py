@@ -23,7 +23,7 @@ OPEN_PLACES = {
     | {"answers .config.env", "answers .config.metadata", "answers .events[].request", "answers .request"},
     # The payload is judged as a webhook, see test_webhook_contract.py.
     "github": {"answers .permissions", "answers .request.headers", "answers .request.payload"},
-    "infisical": {"answers .details[]", "answers .message[]"},
+    "infisical": {"answers .details[]", "answers .message[]", "answers .data.PERMISSIONS"},
 }
 
 

@@ -9,6 +9,8 @@ from pydantic import SecretStr
 
 from runners.model.settings import InfisicalSettings
 from runners.secrets.infisical import InfisicalSecrets
+from runners.secrets.infisical_calls import InfisicalCalls
+from runners.secrets.universal_auth import UniversalAuth
 from simulator.infisical.face import build_app
 from simulator.infisical.identities import WRITER, Identity
 from simulator.infisical.model import InfisicalSim
@@ -90,9 +92,13 @@ class World:
     def secrets(
         self, identity: str = "dispatcher", *, opener: Opener | None = None, **place: str
     ) -> InfisicalSecrets:
-        return InfisicalSecrets(
-            self.settings(**place), opener or self.opener(identity), self.clock, self.wire
-        )
+        return self.through(self.wire, opener or self.opener(identity), **place)
+
+    def through(
+        self, transport: httpx.AsyncBaseTransport, opener: Opener | None = None, **place: str
+    ) -> InfisicalSecrets:
+        method = UniversalAuth(opener or self.opener())
+        return InfisicalSecrets(InfisicalCalls(self.settings(**place), method, self.clock, transport))
 
     def stored(self, name: str, path: str = "/") -> str:
         return self.sim._shelf.get(path, name).latest.value

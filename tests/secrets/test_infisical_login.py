@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 
+from runners.secrets.infisical_login import RETRY_REFUSED_S
 from runners.secrets.interface import CredentialMissing, SourceRefused
 from runners.secrets.local import FileSecrets
 from runners.upstream.errors import ErrorClass, UpstreamError
@@ -43,6 +44,22 @@ async def test_a_refused_login_is_final_until_the_secret_changes(world):
 
     opener.values["INFISICAL_CLIENT_SECRET"] = "s3cret-dispatcher"
     assert "FLY_API_TOKEN" in await secrets.read()
+
+
+async def test_a_refused_secret_is_tried_again_after_ten_minutes_and_still_locks_nothing(world, clock):
+    secrets = world.secrets(opener=world.opener(client_secret="mended-at-infisical"))
+    for _ in range(5):
+        with pytest.raises(UpstreamError) as refused:
+            await secrets.read()
+        assert refused.value.retry_at == clock.now() + RETRY_REFUSED_S
+        clock.at += RETRY_REFUSED_S - 1
+        with pytest.raises(UpstreamError):
+            await secrets.read()
+        clock.at += 1
+    assert len(world.sim.journal.of("login_refused")) == 5
+    assert not world.sim.journal.of("locked_out")
+    world.sim.logins.change_secret("id-dispatcher", "mended-at-infisical")
+    assert await secrets.read()
 
 
 async def test_readers_who_wait_for_a_refused_login_do_not_repeat_it(world):

@@ -5,6 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from runners.secrets.infisical import InfisicalSecrets
+from runners.secrets.infisical_answers import PlaceWrong
 from runners.upstream.errors import ErrorClass, UpstreamError
 
 
@@ -63,11 +64,14 @@ async def test_an_identity_without_any_right_is_told_which_it_needs(world):
     assert world.logins() == 1, "a missing right is no reason to log in again"
 
 
-@pytest.mark.parametrize("place", [{"project_id": "other"}, {"environment": "dev"}, {"path": "/nowhere"}])
-async def test_a_place_that_is_not_there_is_not_found(world, place):
-    failed = await _fails(world.secrets(**place).read())
+@pytest.mark.parametrize(
+    ("setting", "value"), [("project_id", "other"), ("environment", "dev"), ("path", "/nowhere")]
+)
+async def test_a_place_that_is_not_there_is_named_by_its_setting_with_what_it_holds(world, setting, value):
+    failed = await _fails(world.secrets(**{setting: value}).read())
     assert (failed.status, failed.error_class) == (404, ErrorClass.NOT_FOUND)
-    assert "project_id, environment and path" in failed.next_step
+    assert (type(failed), failed.key) == (PlaceWrong, f"infisical.{setting}")
+    assert failed.next_step.startswith(f"correct infisical.{setting}, which is '{value}'")
     assert failed.request_id.startswith("req-sim")
 
 
@@ -161,7 +165,7 @@ def _answering(world, listed: httpx.Response) -> InfisicalSecrets:
             return httpx.Response(200, json={"accessToken": "t", "expiresIn": 10})
         return listed
 
-    return InfisicalSecrets(world.settings(), world.opener(), world.clock, httpx.MockTransport(answer))
+    return world.through(httpx.MockTransport(answer))
 
 
 async def test_a_folders_own_secret_wins_over_imports_and_a_later_import_over_an_earlier(world):
@@ -212,5 +216,5 @@ async def test_closing_the_source_closes_its_transport(world):
             closed.append(True)
 
     transport = Closing(lambda _: httpx.Response(500))
-    await InfisicalSecrets(world.settings(), world.opener(), world.clock, transport).close()
+    await world.through(transport).close()
     assert closed == [True]

@@ -15,7 +15,7 @@ def _through(world, inner: httpx.AsyncBaseTransport, deadline: float = 5.0) -> I
     transport = UpstreamTransport(
         "infisical", inner, world.clock, deadline=deadline, key=lambda _: "infisical"
     )
-    return InfisicalSecrets(world.settings(), world.opener(), world.clock, transport)
+    return world.through(transport)
 
 
 async def test_secrets_come_through_and_an_unchanged_folder_too(world):

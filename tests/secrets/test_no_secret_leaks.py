@@ -82,7 +82,8 @@ async def test_whatever_infisical_answers_no_value_is_shown(world, clock, shown,
     await _show(shown, secrets.write("FLY_API_TOKEN", SecretStr(f"new-{MARKER}")))
     await _show(shown, publish_once([pool], app=App(), secrets=secrets, clock=clock, margin=600))
     await _show(shown, tokens.token("acme"))
-    shown += [repr(vault), repr(vars(vault)), repr(vars(secrets)), repr(vars(secrets._login)), repr(tokens)]
+    shown += [repr(vault), repr(vars(vault)), repr(vars(secrets)), repr(vars(secrets._calls)), repr(tokens)]
+    shown.append(repr(vars(secrets._calls._login)))
     shown += [
         json.dumps(list(world.sim.journal)),
         json.dumps(world.sim.state()),

@@ -1,4 +1,4 @@
-"""docs/credentials.md: names from runners.secrets.names, rights and powers from the code that uses them."""
+"""docs/credentials.md: names, modes, logins and rights from the code that uses them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from pydantic import SecretStr
 
 from docgen.blocks import code, page, summary, table
+from machines.own_identity import SOCKET
 from runners.connections import ALWAYS_NEEDED
 from runners.github.app_auth import ORGANIZATION_PERMISSIONS, REPOSITORY_PERMISSIONS, AppMinter, AppSigner
 from runners.github.app_tokens import AppTokens
 from runners.github.client import GitHub
+from runners.github.leased_tokens import LeasedTokens
 from runners.github.tokens import TokenSource
+from runners.model.settings import InfisicalSettings
+from runners.model.timing import Timing
 from runners.secrets.github_tokens import USABLE_MARGIN_S, PublishedTokens
+from runners.secrets.infisical_login import RENEW_AFTER, RETRY_REFUSED_S
 from runners.secrets.interface import Vault
 from runners.secrets.local import EnvironmentSecrets
 from runners.secrets.names import (
@@ -38,6 +43,22 @@ OF_APP: Mapping[str, str] = {
     "deliveries": "a lost webhook is found by the queue sweep alone (`timing.queue_sweep_period`)",
     "delivery": "likewise",
 }
+ROTATIONS: Mapping[str, str] = {
+    "FLY_API_TOKEN": "Make the new one, put it in place, wait, revoke the old one at Fly.",
+    "GITHUB_WEBHOOK_SECRET": "Copy the old value to `GITHUB_WEBHOOK_SECRET_PREVIOUS` and put the new one "
+    "in place; wait; change it in the App's settings; take the previous one away a few minutes later. "
+    "Deliveries signed with either are taken meanwhile.",
+    "FLY_GHA_FLEET_KEY": "Put the new one in place. A registration that was sealed with the old one and "
+    "not claimed yet is minted anew (`seal_broken`).",
+    "GITHUB_APP_PRIVATE_KEY": "An App may have several keys: make the new one, put it where the publisher "
+    "(or, in `app`, the dispatcher) reads, wait, delete the old one at GitHub. Tokens that were minted "
+    "with it live on. In `lease`, change it in the dynamic secret.",
+    "INFISICAL_CLIENT_SECRET": "A client id may have several secrets: make the new one, put it into the "
+    "environment (which takes a restart) or the file (which does not), wait, revoke the old one. The next "
+    "login uses it: at 80 % of the access token's life, or when the token is refused.",
+    "GITHUB_INSTALLATION_TOKEN_<OWNER>": "The publisher does it, ten minutes before the hour is over "
+    "(`timing.token_refresh_margin`).",
+}
 # What a name built from an owner or a scope holds.
 BUILT: Mapping[str, tuple[str, str]] = {
     f"{INSTALLATION_PREFIX}<OWNER>": (
@@ -53,7 +74,8 @@ BUILT: Mapping[str, tuple[str, str]] = {
 
 def credentials_page() -> str:
     """The whole page."""
-    published, by_key = asyncio.run(_opens_the_log())
+    opens_log = asyncio.run(_opens_the_log())
+    timing = Timing()
     names = [(code(name), says, _needed(name)) for name, says in CREDENTIALS.items()]
     names += [
         (code(name), f"{says} {example}.", "in mode `published`") for name, (says, example) in BUILT.items()
@@ -67,40 +89,123 @@ def credentials_page() -> str:
         "force while Infisical cannot be reached.",
         "## Names",
         table(("Name", "What it is for", "Needed"), names),
-        "With Infisical, `INFISICAL_CLIENT_ID` and `INFISICAL_CLIENT_SECRET` (Universal Auth of a "
-        "machine identity) come from the environment or the file, and everything else from the folder. "
         "`FLY_GHA_FLEET_KEY` is any secret of 32 or more characters that you make up. No credential is a "
         "setting, an argument, a log field, an event or part of a Machine's configuration.",
+        "## Logging in to Infisical",
+        'With `fleet.secrets = "infisical"`, `infisical.auth` chooses how a process proves who it is. '
+        "Everything else is read from the folder.",
+        table(
+            ("`infisical.auth`", "What proves it", "What is stored where it runs"),
+            [
+                (
+                    "`universal` (the default)",
+                    "Universal Auth of a machine identity",
+                    "`INFISICAL_CLIENT_ID` and `INFISICAL_CLIENT_SECRET`, in the environment or the file",
+                ),
+                (
+                    "`fly-oidc`",
+                    f"OIDC Auth: Fly's word for its Machine, from `{SOCKET}` (or `FLY_API_SOCKET`)",
+                    "nothing",
+                ),
+            ],
+        ),
+        f"A login is repeated at {RENEW_AFTER:.0%} of its access token's life, and at once when Infisical "
+        "says that the token has ended; tokens are never renewed. Three failed logins lock a client id "
+        "for five minutes, so what was refused (401 or 403) is presented again only when it has changed, "
+        f"after {RETRY_REFUSED_S / 60:.0f} minutes, or after a restart; a new Fly token is no change. Give "
+        "every access token a short life: Infisical's default is 30 days, an hour (3600 s) will do.",
+        "For `fly-oidc`, add OIDC Auth to the machine identity, and set `infisical.identity_id` to its id:",
+        table(
+            ("OIDC Auth", "Value"),
+            [
+                ("`oidcDiscoveryUrl`", "`https://oidc.fly.io/ORG`, without a slash at the end"),
+                ("`boundIssuer`", "the same"),
+                (
+                    "`boundAudiences`",
+                    f"that of `infisical.audience`, or `{InfisicalSettings().token_audience}`; never empty",
+                ),
+                ("`boundSubject`", "`ORG:APP:*`, the Fly organization and the app this process runs in"),
+                ("`boundClaims`", "`app_name` = `APP`"),
+                ("`accessTokenTTL`, `accessTokenMaxTTL`", "`3600`"),
+            ],
+        ),
+        "Job code on a runner Machine can mint such a token too, for any audience. So bind the subject "
+        "**and** `app_name`, each with an app that runs nothing else, and never run the dispatcher or the "
+        "publisher in an app of a pool. A self-hosted Infisical older than April 2026 fetched the "
+        "issuer's keys without checking its certificate unless `caCert` was set: use a newer one.",
+        "What each process's own identity needs in the folder:",
+        table(
+            (
+                "Identity",
+                "Secrets: describe and read value",
+                "Secrets: create and edit",
+                "Dynamic secrets: lease",
+            ),
+            [
+                ("dispatcher, `published` or `app`", "yes", "no", "no"),
+                ("dispatcher, `lease`", "yes", "no", "yes"),
+                ("publisher", "yes", "yes", "no"),
+                ("runner apps", "no identity", "no identity", "no identity"),
+            ],
+        ),
+        "Where no value may be read, Infisical lists the secret all the same, with a placeholder; that is "
+        "an error here, never a value. A wrong `infisical.project_id`, `environment`, `path`, "
+        "`project_slug` or `dynamic_secret` is named with what it holds, by `fly-gha doctor` and in the "
+        "log of `fly-gha serve`, before anything is booted.",
         "## Modes of access to GitHub",
         "`github.credentials` chooses:",
         table(
-            ("Mode", "Who holds the App key", "What the dispatcher holds"),
+            ("Mode", "Who holds the App key", "What the dispatcher holds", "Needs"),
             [
                 (
                     "`published` (the default)",
                     "`fly-gha tokens publish`, its own process with its own identity",
-                    f"tokens of an hour at most, none with less than {USABLE_MARGIN_S:.0f} s left",
+                    f"tokens of an hour at most, narrowed, none with less than {USABLE_MARGIN_S:.0f} s left",
+                    "Infisical, any plan",
                 ),
-                ("`app`", "the dispatcher", "the key; it mints installation tokens for itself"),
+                (
+                    "`lease`",
+                    "Infisical, in a dynamic secret of the type GitHub",
+                    "one leased token of an hour per owner, with **all** rights of the installation",
+                    "Infisical with dynamic secrets in its plan; github.com",
+                ),
+                (
+                    "`app`",
+                    "the dispatcher",
+                    "the key; it mints narrowed installation tokens for itself",
+                    "nothing",
+                ),
             ],
         ),
         "In `published` the two processes share nothing but the Infisical folder: the publisher's "
         "identity may write it, the dispatcher's may only read it. A published value is JSON: `token`, "
-        "`expires_at` (Unix seconds), `permissions`.",
+        "`expires_at` (Unix seconds), `permissions`. A token that GitHub refuses before its time has the "
+        "folder read again at once.",
+        "In `lease`, make one dynamic secret per owner, in the same folder (`infisical.path`), named as "
+        f"`infisical.dynamic_secret` says (`{InfisicalSettings().dynamic_secret_of('Acme')}` for `Acme`), "
+        "with the App's id, its private key and the installation's id, a default TTL of `1h` and no "
+        "shorter maximum; set `infisical.project_slug`. The fleet keeps one lease per owner until "
+        f"{timing.token_refresh_margin / 60:.0f} minutes before it ends, and makes one more after a "
+        "restart, which is far from Infisical's limit of 10,000. Leases are not renewed or revoked: "
+        "Infisical cannot renew them, and revoking one does not end its token. Such a token cannot be "
+        "narrowed, so give the App no right that the fleet does not need.",
         "## What each mode can do",
         table(
-            ("Verb", "Meaning", "`published`", "`app`", "Without it"),
+            ("Verb", "Meaning", *(code(mode) for mode in opens_log), "Without it"),
             [
                 *(
-                    (code(verb), _says(verb), "yes", "yes", without)
+                    (code(verb), _says(verb), *("yes" for _ in opens_log), without)
                     for verb, without in OF_INSTALLATION.items()
                 ),
                 *(
-                    (code(verb), _says(verb), _yes(published), _yes(by_key), without)
+                    (code(verb), _says(verb), *(_yes(can) for can in opens_log.values()), without)
                     for verb, without in OF_APP.items()
                 ),
             ],
         ),
+        "Every mode works with every `registration` of a pool. `token`, and `auto` when the minute's "
+        "writes are spent, use one registration token per scope and hour: the published one, or one that "
+        "is minted once and kept until ten minutes before it ends.",
         "## Rights",
         "The GitHub App is granted, and every installation token is narrowed to:",
         table(
@@ -117,13 +222,15 @@ def credentials_page() -> str:
         "`FLY_API_TOKEN` must be good for every app a pool names: an organization token, or the apps' "
         "deploy tokens in one comma-separated value beginning with `FlyV1 `. "
         "`GITHUB_WEBHOOK_SECRET_PREVIOUS` keeps the old secret valid while you change the one at GitHub.",
-        "## Not yet",
-        "Logging in to Infisical with Fly's OIDC token, and GitHub tokens leased from Infisical's "
-        "dynamic secrets, are not built.",
+        "## Rotating",
+        f"Every credential is read anew each {timing.credentials_period:.0f} s "
+        "(`timing.credentials_period`): put the new value in the old one's place, wait for "
+        "`credentials.changed` in the log, then end the old one. Nothing is restarted.",
+        table(("Credential", "How"), [(code(name), how) for name, how in ROTATIONS.items()]),
     )
 
 
-async def _opens_the_log() -> tuple[bool, bool]:
+async def _opens_the_log() -> dict[str, bool]:
     """Whether each mode can sign as the App, asked of the modes themselves, with a key made for it."""
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - for this question only
     from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - likewise
@@ -133,12 +240,17 @@ async def _opens_the_log() -> tuple[bool, bool]:
     )
     clock = SystemClock()
     signer = AppSigner("1", lambda: SecretStr(key.decode()), clock)
-    sources: tuple[TokenSource, TokenSource] = (
-        PublishedTokens(Vault(EnvironmentSecrets({}), clock, 1.0), clock),
-        AppTokens(_unused_minter(), signer, clock),
-    )
-    published, by_key = [await source.app_jwt() is not None for source in sources]
-    return published, by_key
+    sources: Mapping[str, TokenSource] = {
+        "published": PublishedTokens(Vault(EnvironmentSecrets({}), clock, 1.0), clock),
+        "lease": LeasedTokens(_never, clock, margin=1.0),
+        "app": AppTokens(_unused_minter(), signer, clock),
+    }
+    return {mode: await source.app_jwt() is not None for mode, source in sources.items()}
+
+
+async def _never(owner: str) -> tuple[SecretStr, float]:
+    """Signing as the App leases nothing."""
+    raise NotImplementedError(owner)
 
 
 def _unused_minter() -> AppMinter:
@@ -158,7 +270,7 @@ def _needed(name: str) -> str:
     if name in ALWAYS_NEEDED.values():
         return "always"
     if name.startswith("INFISICAL_"):
-        return "with Infisical"
+        return "with Infisical and `universal`"
     return "in mode `app`, and by the publisher" if name == "GITHUB_APP_PRIVATE_KEY" else "during a rotation"
 
 

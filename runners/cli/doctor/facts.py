@@ -105,6 +105,7 @@ class Facts:
         secrets: whether that place could be read: "" or why not.
         clock_offsets: by upstream, seconds by which its clock is ahead of ours.
         as_app: asked as the GitHub App, with its key.
+        leases: by dynamic secret of Infisical, why no GitHub token could be leased; None where one was.
         addresses: what the name in ``fleet.public_url`` resolves to.
         public: who answers there.
         local: who answers where this configuration's dispatcher listens.
@@ -120,6 +121,7 @@ class Facts:
     database: Database | Unread
     clock_offsets: Mapping[str, float | Unread] = field(default_factory=dict)
     as_app: bool = False
+    leases: Mapping[str, Unread | None] = field(default_factory=dict)
     app: Grants | Unread = field(default_factory=lambda: Unread("not asked"))
     installations: Mapping[str, Grants | Unread] = field(default_factory=dict)
     hook: HookConfig | Unread = field(default_factory=lambda: Unread("not asked"))

@@ -88,6 +88,7 @@ class _Gatherer:
             credentials=tuple(self._credentials()),
             database=await database(settings.fleet.database_url),
             as_app=self._as_app,
+            leases=await self._leases(),
             app=await self._as_the_app(github.app),
             installations=await _by(
                 scopes, lambda scope: self._as_the_app(lambda: github.installation(scope))
@@ -116,6 +117,15 @@ class _Gatherer:
                 step = getattr(error, "next_step", "")
                 return Unread(str(error), refused=True, next_step=step)
         return None
+
+    async def _leases(self) -> dict[str, Unread | None]:
+        """Lease a token from each owner's dynamic secret; the calls that follow use them."""
+        if self._as_app or self._settings.github.credentials != "lease":
+            return {}
+        owners = sorted({pool.owner for pool in self._settings.pools})
+        names = {owner: self._settings.infisical.dynamic_secret_of(owner) for owner in owners}
+        got = await _by(owners, lambda owner: _read(self._connections.tokens.token(owner)))
+        return {names[owner]: each if isinstance(each, Unread) else None for owner, each in got.items()}
 
     async def _as_the_app(self, ask: Callable[[], Awaitable[T]]) -> T | Unread:
         try:
@@ -156,7 +166,7 @@ class _Gatherer:
             names += [
                 installation_token_name(owner) for owner in sorted({pool.owner for pool in settings.pools})
             ]
-            by_token = sorted({pool.scope for pool in settings.pools if pool.registration == "token"})
+            by_token = sorted({pool.scope for pool in settings.pools if pool.registration != "jit"})
             names += [registration_token_name(scope) for scope in by_token]
         for name in names:
             value = vault.get(name)
@@ -195,11 +205,13 @@ async def _by(names: Iterable[str], ask: Callable[[str], Awaitable[T]]) -> dict[
 async def _read(asked: Awaitable[T]) -> T | Unread:
     try:
         return await asked
-    except (UpstreamError, CredentialMissing) as error:
+    except (UpstreamError, CredentialMissing, SourceRefused) as error:
         return _unread(error)
 
 
-def _unread(error: UpstreamError | CredentialMissing) -> Unread:
+def _unread(error: UpstreamError | CredentialMissing | SourceRefused) -> Unread:
+    if isinstance(error, SourceRefused):
+        return Unread(f"{error.where} is not used: {error.why}", refused=True, next_step=error.next_step)
     if isinstance(error, CredentialMissing):
         return Unread(f"{error.name}: {error.why}", next_step=error.next_step)
     return Unread(str(error), refused=error.error_class in _SAID_NO, next_step=error.next_step)
