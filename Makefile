@@ -1,6 +1,6 @@
 # fly-gha: every target sets up what it needs; a second run starts at once.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock docs clean
+.PHONY: help setup demo test check bench lock docs pins image clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -43,6 +43,12 @@ lock: ## resolve the dependencies anew (needs uv)
 	$(LOCK) --extra publisher -c requirements/run.txt -o requirements/publisher.txt
 	$(LOCK) --extra status -o requirements/status.txt
 	$(LOCK) --extra dispatcher --extra status --group dev -o requirements/dev.txt
+
+pins: $(READY) ## read the runner image's pins from their publishers (needs internet and Docker)
+	@$(BIN)/python tools/read_pins.py
+
+image: $(READY) ## build the runner image from its pins (ARGS="--app APP" pushes it, with --remote Fly builds it)
+	@$(BIN)/python tools/build_image.py $(ARGS)
 
 clean: ## remove the virtual environment and what tools cached
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache out

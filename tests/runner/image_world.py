@@ -54,15 +54,15 @@ exec chroot "$root" /usr/bin/env "PATH=$IMAGE_PATH" "$@"
 # An engine that answers a ping, says how it was called, and ends with the Machine.
 DOCKERD = """#!{python} -IS
 import json, os, socket, sys, time
+parent, deadline = os.getppid(), time.monotonic() + 30
 json.dump(sys.argv[1:], open({notes!r} + "/dockerd", "w"))
 print("stand-in engine: hello", flush=True)
 {script}
-parent = os.getppid()
 server = socket.socket(socket.AF_UNIX)
 server.bind("/var/run/docker.sock")
 server.listen(8)
 server.settimeout(0.05)
-while os.getppid() == parent:
+while os.getppid() == parent and time.monotonic() < deadline:
     try:
         caller = server.accept()[0]
         caller.recv(4096)

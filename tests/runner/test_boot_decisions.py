@@ -26,7 +26,8 @@ def test_the_readme_lists_every_exit_code_with_its_reason():
 
 
 def test_the_readme_lists_every_setting_the_agent_reads():
-    own = set(re.findall(r'"(FLY_(?:GHA|API)_\w+)"', BOOT.read_text()))
+    source = BOOT.read_text() + BOOT.with_name("entry.py").read_text()
+    own = set(re.findall(r'"(FLY_(?:GHA|API)_\w+)"', source))
     assert own == set(
         re.findall(r"^\| `(FLY_\w+)` \|", BOOT.with_name("README.md").read_text(), re.MULTILINE)
     )
