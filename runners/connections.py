@@ -26,6 +26,7 @@ from runners.github.scope import upstream_key as github_key
 from runners.github.survey import Survey as GitHubSurvey
 from runners.github.tokens import TokenSource
 from runners.model.settings import Settings
+from runners.model.timing import Timing
 from runners.secrets.fly_oidc import FlyOidc
 from runners.secrets.github_leases import GitHubLeases
 from runners.secrets.github_tokens import PublishedTokens
@@ -43,6 +44,8 @@ from runners.upstream.transport import UpstreamTransport
 
 TransportFactory = Callable[[], httpx.AsyncBaseTransport]
 # Effects run in parallel up to their budgets; the pool only has to be wider than those.
+# Periods of credentials that pass before a token which was not renewed is called late.
+PERIODS_LATE = 4
 POOL = httpx.Limits(max_connections=200, max_keepalive_connections=50)
 
 
@@ -138,6 +141,21 @@ class Connections:
             found.update({f"github:{owner}": found["seal"] for owner in owners})
         return found
 
+    def tokens_left(self) -> Mapping[str, float]:
+        """By name, seconds that each published GitHub token has to live; in other modes none."""
+        if not isinstance(self.tokens, PublishedTokens):
+            return {}
+        pools = self.settings.pools
+        owners = {pool.owner for pool in pools}
+        return self.tokens.left(
+            sorted(owners), sorted({pool.scope for pool in pools if pool.registration != "jit"})
+        )
+
+    def ageing(self) -> Mapping[str, float]:
+        """By name, seconds left of each published token that its publisher should have renewed by now."""
+        late = late_below(self.settings.timing)
+        return {name: left for name, left in self.tokens_left().items() if left < late}
+
     async def prepare_tokens(self) -> None:
         """Get the GitHub tokens that an access mode gets for itself, so that ``missing`` can tell of them."""
         if isinstance(self.tokens, KeptTokens):
@@ -147,6 +165,16 @@ class Connections:
         """Close every connection."""
         for transport in self.transports:
             await transport.aclose()
+
+
+def late_below(timing: Timing) -> float:
+    """Seconds of life below which a published token is late.
+
+    It is renewed at ``token_refresh_margin``, with up to a period until the publisher looks and one until we
+    read; two more are a failed pass of each.
+    """
+    margin = timing.token_refresh_margin
+    return max(margin / 2, margin - PERIODS_LATE * timing.credentials_period)
 
 
 def connect(

@@ -113,6 +113,7 @@ class Fleet:
             sealer=self.sealer,
             blocked=connections.blocked,
             missing_credentials=connections.missing,
+            ageing_credentials=connections.ageing,
             prepare_tokens=connections.prepare_tokens,
             pace=_pacer(),
             quota=connections.quota,
@@ -164,6 +165,14 @@ class Fleet:
     def missing_credentials(self) -> Mapping[str, str]:
         """By upstream key, the credential that is missing."""
         return self.connections.missing()
+
+    def tokens_left(self) -> Mapping[str, float]:
+        """By name, seconds that each published GitHub token has to live."""
+        return self.connections.tokens_left()
+
+    def ageing_credentials(self) -> Mapping[str, float]:
+        """By name, seconds left of each published token that was not renewed in time."""
+        return self.connections.ageing()
 
     def entropy(self, size: int) -> bytes:
         """That many random bytes."""

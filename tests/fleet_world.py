@@ -272,7 +272,7 @@ class FleetWorld:
             skip_launch=skip_launch,
         )  # fmt: skip
         self.github = GitHubSim(
-            self.clock, 7, 1.0, "http://github.sim", APP_ID, _public_pem(APP_KEY), f"{URL}/webhooks/github",
+            self.clock, 7, 1.0, "http://github.sim", APP_ID, public_pem(APP_KEY), f"{URL}/webhooks/github",
             WEBHOOK_SECRET, "acme", ["web", "api", RepositorySpec("site", private=False)],
         )  # fmt: skip
         self.infisical = InfisicalSim(
@@ -542,7 +542,7 @@ def private_pem(key):
     ).decode()
 
 
-def _public_pem(key):
+def public_pem(key):
     return (
         key.public_key()
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -8,7 +8,7 @@ from mcp_server.tools.frame import seconds_between
 from mcp_server.tools.output import Part
 from mcp_server.tools.pools import tells
 from mcp_server.tools.words import Brief, Name, Word
-from runners.wire.status import FleetStatus
+from runners.wire.status import FleetStatus, UpstreamView
 from runners.wire.times import Time
 from runners.wire.why import HeldView
 
@@ -51,10 +51,7 @@ def _problems(status: FleetStatus, late_after_s: float, *, stale: bool) -> Itera
         yield Problem(what=PLAN_STALE)
     if status.paused:
         yield Problem(what="fleet_paused")
-    for missing in dict.fromkeys(
-        each.credential_missing for each in status.upstreams if each.credential_missing is not None
-    ):
-        yield Problem(what="credential_missing", where=(missing,))
+    yield from _credentials(status.upstreams)
     for upstream in status.upstreams:
         if upstream.blocked_until is not None:
             yield Problem(what="upstream_blocked", where=(upstream.key,), until=upstream.blocked_until)
@@ -65,6 +62,15 @@ def _problems(status: FleetStatus, late_after_s: float, *, stale: bool) -> Itera
     drained = tuple(pool.name for pool in status.pools if pool.drained)
     if drained:
         yield Problem(what="pool_drained", where=drained[:NAMED_MAX])
+
+
+def _credentials(upstreams: tuple[UpstreamView, ...]) -> Iterator[Problem]:
+    for missing in dict.fromkeys(each.credential_missing for each in upstreams):
+        if missing is not None:
+            yield Problem(what="credential_missing", where=(missing,))
+    for ageing in dict.fromkeys(each.credential_ageing for each in upstreams):
+        if ageing is not None:
+            yield Problem(what="credential_ageing", where=(ageing,))
 
 
 def _held(entries: tuple[HeldView, ...]) -> Iterator[Problem]:

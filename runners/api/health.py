@@ -68,7 +68,10 @@ def _credentials(fleet: FleetPort) -> Check:
     missing = sorted(set(fleet.missing_credentials().values()))
     if missing:
         return Check(name="credentials", ok=False, detail=f"missing: {', '.join(missing)}")
-    return Check(name="credentials", ok=True)
+    # It works on: a probe that took the dispatcher away for this would end what the token still allows.
+    late = [f"{name} has {left:.0f} s left" for name, left in sorted(fleet.ageing_credentials().items())]
+    detail = f"not renewed in time: {', '.join(late)}" if late else ""
+    return Check(name="credentials", ok=True, detail=detail)
 
 
 def _planner(loops: Sequence[LoopHealth], now: float) -> Check:

@@ -85,6 +85,12 @@ class FleetPort(Protocol):
     def missing_credentials(self) -> Mapping[str, str]:
         """By upstream key (``fly``, ``github:OWNER``, ``webhook`` …), the name of the credential it lacks."""
 
+    def tokens_left(self) -> Mapping[str, float]:
+        """By name, seconds that each published GitHub token has to live; in other modes none."""
+
+    def ageing_credentials(self) -> Mapping[str, float]:
+        """By name, seconds left of each published token that its publisher should have renewed by now."""
+
     @property
     def meters(self) -> Meters:
         """What the dispatcher counts of itself."""

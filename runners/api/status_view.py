@@ -9,6 +9,7 @@ from runners.api.reading import Reading
 from runners.api.sight import Sight
 from runners.control.loop import LoopHealth
 from runners.model.states import MachineState, RunnerState
+from runners.secrets.names import installation_token_name, registration_token_name
 from runners.wire.status import FleetStatus, LoopView, UpstreamView
 from runners.wire.times import maybe_rfc3339, rfc3339
 
@@ -97,13 +98,26 @@ def _upstreams(port: FleetPort, view: Scene) -> Iterator[UpstreamView]:
     now = view.reading.at
     blocked = port.blocked()
     missing = port.missing_credentials()
+    ageing = _ageing(port, view)
     for key in _keys(view):
         until = blocked.get(key)
         yield UpstreamView(
             key=key,
             blocked_until=None if until is None or until <= now else rfc3339(until),
             credential_missing=missing.get(key, missing.get(key.partition(":")[0])),
+            credential_ageing=ageing.get(key),
         )
+
+
+def _ageing(port: FleetPort, view: Scene) -> dict[str, str]:
+    """By upstream key, a token of one of its visible pools that was not renewed in time."""
+    late = port.ageing_credentials()
+    found: dict[str, str] = {}
+    for pool in view.pools:
+        for name in (registration_token_name(pool.scope), installation_token_name(pool.owner)):
+            if name in late:
+                found[f"github:{pool.owner}"] = name
+    return found
 
 
 def _keys(view: Scene) -> Sequence[str]:

@@ -1,8 +1,11 @@
 """The credentials loop: read the secrets again, so that a rotation is in force within a period."""
 
 import structlog
+from sqlalchemy import Connection
 
 from runners.control.world import World
+from runners.model.reason import Reason
+from runners.store import events
 
 log = structlog.get_logger()
 
@@ -14,6 +17,7 @@ async def credentials_pass(world: World) -> float | None:
     finally:
         await world.prepare_tokens()
         _tell_missing(world)
+        await _note_ageing(world)
     if changed:
         log.info("credentials.changed", names=sorted(changed))
         world.wake_planner()
@@ -32,3 +36,30 @@ def _tell_missing(world: World) -> None:
         log.info("credentials.found", upstream=key)
     world.told_missing = missing
     world.wake_planner()
+
+
+async def _note_ageing(world: World) -> None:
+    """An event when a published token begins to be late: an incident while there is time to act."""
+    late = dict(world.ageing_credentials())
+    news = late.keys() - world.told_ageing
+    if news:
+        at = world.clock.now()
+
+        def op(conn: Connection) -> None:
+            for name in sorted(news):
+                events.append(
+                    conn,
+                    at=at,
+                    actor="credentials",
+                    verb="noticed",
+                    target=name,
+                    reason=Reason.CREDENTIAL_AGEING,
+                    detail=f"{name} was not renewed and has {late[name]:.0f} s to live",
+                    outcome="late",
+                )
+
+        await world.store.run(op)
+        for name in sorted(news):
+            log.error("credentials.ageing", name=name, seconds_left=round(late[name]))
+        world.changed()
+    world.told_ageing = frozenset(late)

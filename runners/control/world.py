@@ -62,6 +62,7 @@ class World:
         sealer: the Sealer of the current fleet key; raises CredentialMissing.
         blocked: by upstream key, until when calls are pointless.
         pace: enter it before each read of the recovery loops.
+        ageing_credentials: by name, seconds left of each published token that was not renewed in time.
         prepare_tokens: get the GitHub tokens that the access mode gets for itself.
         quota: by owner, the share of the hourly GitHub quota that is left, None when not known.
         meters: what is counted for the metrics.
@@ -75,6 +76,7 @@ class World:
         swept: by name, when what had lost its partner was last ended; see Snapshot.
         planned_jobs: open jobs that an earlier pass has seen: only a request in a job's first pass
             measures the latency that this fleet adds.
+        told_ageing: names of the tokens whose being late has its event.
         told_missing: by upstream key, the missing credentials as they were last logged.
         held_jobs: open jobs that are held back, with the Reason that the last event about it gave.
     """
@@ -97,6 +99,7 @@ class World:
     blocked: Callable[[], Mapping[str, float]]
     missing_credentials: Callable[[], Mapping[str, str]]
     pace: Callable[[], AbstractAsyncContextManager[object]]
+    ageing_credentials: Callable[[], Mapping[str, float]] = dict
     prepare_tokens: Callable[[], Awaitable[None]] = _nothing
     quota: Callable[[str], float | None] = lambda _owner: None
     meters: Meters = field(default_factory=Meters)
@@ -109,6 +112,7 @@ class World:
     swept: dict[str, float] = field(default_factory=dict)
     planned_jobs: frozenset[int] = frozenset()
     held_jobs: dict[int, Reason] = field(default_factory=dict)
+    told_ageing: frozenset[str] = frozenset()
     told_missing: Mapping[str, str] = field(default_factory=dict)
     view: View | None = None
 

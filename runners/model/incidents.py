@@ -14,6 +14,7 @@ INCIDENTS: frozenset[Reason] = frozenset(
         Reason.FLY_BREAKER_OPEN,
         Reason.GITHUB_BREAKER_OPEN,
         Reason.CREDENTIAL_MISSING,
+        Reason.CREDENTIAL_AGEING,
         Reason.ISSUER_UNREADABLE,
         Reason.STORE_UNAVAILABLE,
         # A launch, a registration or a Machine came to nothing.

@@ -131,6 +131,7 @@ class Reason(StrEnum):
     RECOVERED_BY_SWEEP = "recovered_by_sweep"
     RECOVERED_BY_DELIVERY_LOG = "recovered_by_delivery_log"
     MOVED_BACK_BY_REST = "moved_back_by_rest"
+    CREDENTIAL_AGEING = "credential_ageing"
     OBSERVED = "observed"
 
 

@@ -167,6 +167,11 @@ OBSERVED_NOTES: Mapping[Reason, ReasonNote] = {
     Reason.MOVED_BACK_BY_REST: ReasonNote(
         "Webhooks had moved it on too far; a reading of GitHub's API set it right."
     ),
+    Reason.CREDENTIAL_AGEING: ReasonNote(
+        "A GitHub token that the publisher should have renewed was not; it works until it ends, which the "
+        "text tells.",
+        "look at `fly-gha tokens publish`: whether it runs, its log and its `/readyz`",
+    ),
     Reason.OBSERVED: ReasonNote("Fly, GitHub or the listener showed it."),
 }
 """What observing found."""

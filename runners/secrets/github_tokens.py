@@ -81,6 +81,22 @@ class PublishedTokens:
         """None: in this mode nobody here can sign as the App."""
         return None
 
+    def left(self, owners: Iterable[str], scopes: Iterable[str]) -> dict[str, float]:
+        """By secret, seconds that each published token has to live; what is no token is absent.
+
+        Args:
+            owners: whose installation tokens.
+            scopes: whose registration tokens.
+        """
+        names = [*map(installation_token_name, owners), *map(registration_token_name, scopes)]
+        now, found = self._clock.now(), {}
+        for name in names:
+            value = self._vault.get(name)
+            with suppress(NotAPublishedToken):
+                if value is not None:
+                    found[name] = read_published(value).left(now)
+        return found
+
     def missing(self, owners: Iterable[str]) -> dict[str, str]:
         """By owner, in one line, which credential is missing and why; owners that have theirs are absent."""
         found: dict[str, str] = {}

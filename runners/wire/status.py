@@ -17,11 +17,13 @@ class UpstreamView(Answer):
         key: ``fly:APP`` or ``github:OWNER``.
         blocked_until: when its breaker or its rate-limit answer lets calls through again; null when open.
         credential_missing: name of the credential it lacks, or null.
+        credential_ageing: name of a GitHub token that works and was not renewed in time, or null.
     """
 
     key: str
     blocked_until: Time | None = None
     credential_missing: str | None = None
+    credential_ageing: str | None = None
 
 
 class LoopView(Answer):

@@ -73,6 +73,8 @@ class World:
     latest: View | None = None
     secrets: dict = field(default_factory=lambda: {"GITHUB_WEBHOOK_SECRET": SECRET})
     missing: dict = field(default_factory=dict)
+    left: dict = field(default_factory=dict)
+    ageing: dict = field(default_factory=dict)
     blocked_until: dict = field(default_factory=dict)
     health: list = field(default_factory=list)
     woken: int = 0
@@ -109,6 +111,12 @@ class World:
 
     def missing_credentials(self):
         return self.missing
+
+    def tokens_left(self):
+        return self.left
+
+    def ageing_credentials(self):
+        return self.ageing
 
     @property
     def prices(self):

@@ -67,16 +67,19 @@ async def test_jobs_awaiting_approval_come_after_those_that_a_runner_could_start
 async def test_what_is_wrong_comes_worst_first(world):
     world.health = [LoopHealth("planner", 5.0, failures=3, last_pass_at=NOW, last_error="it broke")]
     world.missing = {"github:globex": "GITHUB_INSTALLATION_TOKEN_GLOBEX"}
+    world.ageing = {"GITHUB_INSTALLATION_TOKEN_ACME": 300.0, "GITHUB_INSTALLATION_TOKEN_GLOBEX": 20.0}
     world.blocked_until = {"fly:app-b": NOW + 90}
     for number in range(5):
         await world.add_job(number + 1)
     await world.store.run(lambda conn: pools.set_fleet_paused(conn, True))
     await world.plan()
     text = part(await page(world), "wrong")
-    assert re.findall(r'<span class="level">([^<]+)', text) == ["Failing"] * 3 + ["Held back", "By order"]
+    assert re.findall(r'<span class="level">([^<]+)', text) == ["Failing"] * 4 + ["Held back", "By order"]
     said = plain(text)
     assert "The loop planner fails. it broke" in said
     assert "credential GITHUB_INSTALLATION_TOKEN_GLOBEX is missing" in said
+    assert "GITHUB_INSTALLATION_TOKEN_ACME was not renewed in time; it works until it ends." in said
+    assert "GITHUB_INSTALLATION_TOKEN_GLOBEX was not renewed" not in said
     assert "May end in 1 min 30 s." in said
     assert "pool_at_max: 2 of 2 Machines of pool gha-small are in use. Holds back 3 in gha-small." in said
     assert "The fleet is paused" in said

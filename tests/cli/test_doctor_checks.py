@@ -97,6 +97,12 @@ def group(**changes):
         ({"secrets": REFUSED}, "credentials' place", "they said no"),
         ({"credentials": (Credential("X", held=False),)}, "X", "not there"),
         ({"credentials": (Credential("X", held=True, wrong="it is odd"),)}, "X", "it is odd"),
+        (
+            {"credentials": (Credential("GITHUB_INSTALLATION_TOKEN_A", held=True, wrong="300 s are left"),)},
+            "GITHUB_INSTALLATION_TOKEN_A",
+            "300 s are left",
+        ),
+        ({"leases": {"github-acme": REFUSED}}, "dynamic secret github-acme", "they said no"),
         ({"app": replace(GRANTED, permissions={})}, "GitHub App", "organization_self_hosted_runners: write"),
         ({"app": replace(GRANTED, events=())}, "GitHub App", "workflow_job"),
         (

@@ -105,3 +105,27 @@ async def test_a_published_token_that_github_refuses_is_read_anew_at_once(tmp_pa
         agent = await world.booted("build")
         assert (await agent.take())["registration"]["kind"] == "jit"
         assert not await world.events(reason=Reason.MINT_REFUSED)
+
+
+async def test_a_token_that_was_not_renewed_is_an_incident_while_it_still_works(tmp_path):
+    async with fleet_with(tmp_path, "published") as world:
+        name, timing = "GITHUB_INSTALLATION_TOKEN_ACME", world.settings.timing
+
+        async def passes(left):
+            token = json.loads(world.environ[name])["token"]
+            world.environ[name] = json.dumps({"token": token, "expires_at": world.clock.now() + left})
+            await world.fleet._loop("credentials").once()
+            return [event.target for event in await world.events(reason=Reason.CREDENTIAL_AGEING)]
+
+        # Due, noticed a period later, read a period later: nothing is wrong yet.
+        assert await passes(timing.token_refresh_margin - 3 * timing.credentials_period) == []
+        assert await passes(timing.token_refresh_margin - 5 * timing.credentials_period) == [name]
+        assert await passes(200) == [name], "one event for one trouble"
+        assert world.fleet.missing_credentials() == {}
+        readiness = (await world.http.get("/readyz")).json()
+        (check,) = [each for each in readiness["checks"] if each["name"] == "credentials"]
+        assert (check["ok"], check["detail"]) == (True, f"not renewed in time: {name} has 200 s left")
+        (event,) = await world.events(reason=Reason.CREDENTIAL_AGEING)
+        assert event.detail == f"{name} was not renewed and has 450 s to live"
+        assert await passes(3600) == [name]
+        assert await passes(100) == [name, name], "the next trouble is a new one"

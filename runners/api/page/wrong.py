@@ -67,6 +67,10 @@ def _upstreams(status: FleetStatus) -> Iterator[Problem]:
         if each.credential_missing is not None:
             what = f"{each.key} cannot be called: the credential {each.credential_missing} is missing."
             yield Problem("failing", f"credential-{each.key}", what)
+        elif each.credential_ageing is not None:
+            what = f"{each.credential_ageing} was not renewed in time; it works until it ends."
+            step = "Look at fly-gha tokens publish: whether it runs, its log and its /readyz."
+            yield Problem("failing", f"ageing-{each.key}", what, step)
         if each.blocked_until is not None:
             what = f"{each.key} is not called: its breaker is open or it asked us to wait."
             yield Problem("failing", f"blocked-{each.key}", what, until=each.blocked_until)

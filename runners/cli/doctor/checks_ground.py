@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from runners.cli.doctor.facts import Credential, Facts, Unread
 from runners.cli.doctor.finding import Finding, failed, ok, unknown
+from runners.secrets.names import INSTALLATION_PREFIX, REGISTRATION_PREFIX
 
 # What can be told from a Date header, and what tokens allow: GitHub refuses a JWT a minute in the future.
 _SECOND = 1.5
@@ -75,6 +76,13 @@ def _secrets(facts: Facts) -> Finding:
 
 
 def _credential(facts: Facts, found: Credential) -> Finding:
+    published = found.name.startswith((INSTALLATION_PREFIX, REGISTRATION_PREFIX))
+    if found.wrong and published:
+        return failed(
+            found.name,
+            found.wrong,
+            "see whether fly-gha tokens publish runs, for this fleet, and what it logs",
+        )
     if found.wrong:
         return failed(found.name, found.wrong, f"put the right value into {found.name}, in {facts.where}")
     if found.held:
@@ -82,6 +90,5 @@ def _credential(facts: Facts, found: Credential) -> Finding:
         return ok(found.name, f"there, and of the right form{note}")
     if facts.secrets is not None:
         return unknown(found.name, f"{facts.where} could not be read")
-    published = found.name.startswith("GITHUB_") and "_TOKEN_" in found.name
     step = "start fly-gha tokens publish" if published else f"put {found.name} into {facts.where}"
     return failed(found.name, "it is not there", step)

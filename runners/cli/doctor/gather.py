@@ -16,12 +16,9 @@ from runners.model.settings import Settings
 from runners.planning.names import is_runner_of
 from runners.secrets.interface import CredentialMissing, SourceRefused
 from runners.secrets.names import (
-    INSTALLATION_PREFIX,
-    REGISTRATION_PREFIX,
     installation_token_name,
     registration_token_name,
 )
-from runners.secrets.published_token import NotAPublishedToken, read_published
 from runners.upstream.clock import Clock
 from runners.upstream.errors import ErrorClass, UpstreamError
 
@@ -170,7 +167,7 @@ class _Gatherer:
             names += [registration_token_name(scope) for scope in by_token]
         for name in names:
             value = vault.get(name)
-            wrong = "" if value is None else wrong_with(name, value) or self._over(name)
+            wrong = "" if value is None else wrong_with(name, value) or self._late(name)
             yield Credential(name, value is not None, wrong, self._left(name))
         key, name = keys.get("GITHUB_APP_PRIVATE_KEY"), "GITHUB_APP_PRIVATE_KEY"
         if self._as_app or settings.github.credentials == "app":
@@ -179,22 +176,17 @@ class _Gatherer:
             wrong = "the dispatcher can read the App key, which the publisher alone should hold"
             yield Credential(name, held=True, wrong=wrong)
 
-    def _over(self, name: str) -> str:
-        left = self._seconds_left(name)
-        return "" if left is None or left > 0 else f"it expired {-left:.0f} s ago: the publisher does not run"
+    def _late(self, name: str) -> str:
+        left = self._connections.ageing().get(name)
+        if left is None:
+            return ""
+        return (
+            f"it expired {-left:.0f} s ago" if left <= 0 else f"{left:.0f} s are left, and it was not renewed"
+        )
 
     def _left(self, name: str) -> str:
-        left = self._seconds_left(name)
+        left = self._connections.tokens_left().get(name)
         return "" if left is None else f"good for {left / 60:.0f} min"
-
-    def _seconds_left(self, name: str) -> float | None:
-        value = self._connections.vault.get(name)
-        if value is None or not name.startswith((INSTALLATION_PREFIX, REGISTRATION_PREFIX)):
-            return None
-        try:
-            return read_published(value).left(self._clock.now())
-        except NotAPublishedToken:
-            return None
 
 
 async def _by(names: Iterable[str], ask: Callable[[str], Awaitable[T]]) -> dict[str, T]:

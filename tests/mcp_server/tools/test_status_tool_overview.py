@@ -95,9 +95,11 @@ async def test_failing_loops_missing_credentials_and_blocked_upstreams_are_probl
     await tools.fleet.plan()
     tools.fleet.health.append(LoopHealth("sweep", 30.0, passes=1, last_pass_at=NOW, last_error="no answer"))
     tools.fleet.missing = {"github:acme": "GITHUB_INSTALLATION_TOKEN_ACME"}
+    tools.fleet.ageing = {"GITHUB_INSTALLATION_TOKEN_ACME": 300.0}
     tools.fleet.blocked_until = {"fly:app-a": NOW + 60}
     found = {each["what"]: each for each in (await tools.call("fleet_overview"))["problems"]}
     assert found["credential_missing"]["where"] == ["GITHUB_INSTALLATION_TOKEN_ACME"]
+    assert found["credential_ageing"]["where"] == ["GITHUB_INSTALLATION_TOKEN_ACME"]
     assert found["upstream_blocked"]["where"] == ["fly:app-a"]
     assert (found["loop_failing"]["where"], found["loop_failing"]["detail"]) == (["sweep"], "no answer")
 
