@@ -1,6 +1,6 @@
 # fly-gha: every target sets up what it needs; a second run starts at once.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock docs pins image clean
+.PHONY: help setup demo test live check bench lock docs pins image clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -23,6 +23,9 @@ demo: $(READY) ## one job narrated, then 60 with faults, judged by the simulator
 test: $(READY) ## every test: SQLite, PostgreSQL, real processes, a real browser
 	@$(BIN)/python tests/browser/chromium.py
 	@env -u ARGS -u MAKELEVEL -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+live: $(READY) ## tests against your own GitHub, Fly and Infisical (tests/live/README.md; ARGS=--live-canary)
+	@$(BIN)/python -m pytest tests/live --live -n 0 -v $(ARGS)
 
 check: $(READY) ## ruff, mypy --strict, import contracts, generated docs
 	@echo "check: ruff, mypy --strict, import contracts, generated docs"

@@ -69,6 +69,8 @@ class GitHubPart(Part):
     Attributes:
         marker: letters and digits that every credential minted here carries, so that a search for it finds
             where credentials went.
+        workflows: by file, the labels of its jobs, one job each: what a dispatch of it queues.
+        user_token: a person's token, which may dispatch workflows; none when empty.
     """
 
     app_id: int = 1
@@ -79,6 +81,8 @@ class GitHubPart(Part):
     repositories: tuple[str | RepositoryPart, ...] = ("widgets",)
     runner_groups: tuple[str | RunnerGroupPart, ...] = ()
     marker: str = Field(default="", pattern=r"^[A-Za-z0-9]{0,64}$")
+    workflows: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    user_token: SecretStr = SecretStr("")
 
 
 class OidcAuthPart(Part):
@@ -103,7 +107,8 @@ class IdentityPart(Part):
 
     Attributes:
         client_id, client_secret: of Universal Auth; none without it.
-        role: a reader sees values, a writer may change them too, a lessee sees them and may lease.
+        role: a lister sees names alone, a reader values too; a writer may also change them, a lessee also
+            lease.
         token_ttl_s: life of its access tokens, before scaling.
         identity_id: what an OIDC login names.
         oidc: what such a login is judged by; None when it has no OIDC Auth.
@@ -112,7 +117,7 @@ class IdentityPart(Part):
     name: str
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
-    role: Literal["reader", "writer", "lessee"] = "reader"
+    role: Literal["lister", "reader", "writer", "lessee"] = "reader"
     token_ttl_s: float | None = Field(default=None, gt=0)
     identity_id: str = ""
     oidc: OidcAuthPart | None = None

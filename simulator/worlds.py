@@ -12,7 +12,7 @@ from simulator.github import face as github_face
 from simulator.github.accounts import RepositorySpec, RunnerGroupSpec
 from simulator.github.model import GitHubSim
 from simulator.infisical import face as infisical_face
-from simulator.infisical.identities import DEFAULT_TOKEN_TTL_S, LESSEE, READER, WRITER, Identity
+from simulator.infisical.identities import DEFAULT_TOKEN_TTL_S, LESSEE, LISTER, READER, WRITER, Identity
 from simulator.infisical.leases import GitHubDynamicSecret
 from simulator.infisical.model import InfisicalSim
 from simulator.infisical.oidc_auth import OidcAuth
@@ -63,6 +63,8 @@ def build_github(config: SimConfig, public_url: str, clock: Clock) -> FastAPI:
         repositories=[_repository(repository) for repository in part.repositories],
         runner_groups=[_runner_group(group) for group in part.runner_groups],
         marker=part.marker,
+        workflows=part.workflows,
+        user_token=part.user_token.get_secret_value(),
     )
     return github_face.build_app(model)
 
@@ -110,7 +112,7 @@ def _identity(part: IdentityPart, issuer: str) -> Identity:
         name=part.name,
         client_id=part.client_id,
         client_secret=part.client_secret.get_secret_value(),
-        rights={"reader": READER, "writer": WRITER, "lessee": LESSEE}[part.role],
+        rights={"lister": LISTER, "reader": READER, "writer": WRITER, "lessee": LESSEE}[part.role],
         token_ttl=part.token_ttl_s or DEFAULT_TOKEN_TTL_S,
         identity_id=part.identity_id,
         oidc=None if part.oidc is None else _oidc_auth(part.oidc, issuer),

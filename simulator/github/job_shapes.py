@@ -103,7 +103,7 @@ def run(api: str, found: Run, directory: Directory) -> dict[str, Any]:
     return {
         "id": found.id,
         "name": found.workflow_name,
-        "display_title": "Change something",
+        "display_title": found.display_title,
         "node_id": f"WFR_{found.id}",
         "head_branch": found.head_branch,
         "head_sha": found.head_sha,

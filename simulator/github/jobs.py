@@ -47,6 +47,7 @@ class RunOrder:
 
     Attributes:
         head_repository: where the commit comes from when not from there: the fork of a pull request.
+        display_title: the run's title, as `run-name` makes it.
     """
 
     repository: str
@@ -55,6 +56,7 @@ class RunOrder:
     head_branch: str = "main"
     event: str = "push"
     head_repository: str = ""
+    display_title: str = "Change something"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Run:
     head_repository: str
     created_at: float
     updated_at: float
+    display_title: str
     jobs: "list[WorkflowJob]" = field(default_factory=list)
 
     @property

@@ -4,7 +4,7 @@ Everything random comes from seeded streams, everything timed from one clock: th
 give the same ids, tokens and delays.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from simulator.agenda import Agenda
@@ -68,6 +68,8 @@ class GitHubSim:
         repositories: Sequence[RepositorySpec | str],
         runner_groups: Sequence[RunnerGroupSpec | str] = (),
         marker: str = "",
+        workflows: Mapping[str, Sequence[str]] | None = None,
+        user_token: str = "",
     ) -> None:
         self.clock = clock
         self.scale = scale
@@ -79,6 +81,9 @@ class GitHubSim:
         self.agenda = agenda = Agenda(clock)
         self.directory = directory = Directory(draws, organization, repositories, runner_groups)
         self.tokens = Tokens(clock, draws, app_id, app_public_key, directory, marker)
+        self.workflows = {name: tuple(labels) for name, labels in (workflows or {}).items()}
+        if user_token:
+            self.tokens.add_user(user_token)
         self.limits = RateLimits(clock, draws, journal, scale)
         self.registrations = Registrations(clock, draws, agenda, journal, scale, marker)
         self.webhooks = Webhooks(

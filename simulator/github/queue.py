@@ -88,6 +88,7 @@ class Queue:
             head_sha=f"{draw.getrandbits(160):040x}",
             event=order.event,
             head_repository=order.head_repository or repository.full_name,
+            display_title=order.display_title,
             created_at=now,
             updated_at=now,
         )

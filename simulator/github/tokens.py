@@ -87,6 +87,16 @@ class Tokens:
         self._installation: dict[str, InstallationToken] = {}
         self._registration: dict[str, tuple[str, float]] = {}
 
+    def add_user(self, secret: str) -> None:
+        """Accept a person's own token, which may do what its owner may, with no end."""
+        self._installation[secret] = InstallationToken(
+            secret=secret,
+            installation_id=self._directory.installation.id,
+            permissions={"actions": "write", "metadata": "read"},
+            repository_ids=None,
+            expires_at=float("inf"),
+        )
+
     def check_app_jwt(self, token: str) -> None:
         """Accept an RS256 JWT of this App that lives at most ten minutes from now.
 

@@ -23,6 +23,7 @@ FAILURES_FORGOTTEN_S = 30.0
 DEFAULT_TOKEN_TTL_S = 2_592_000.0  # Infisical's default: 30 days
 
 Right = Literal["describe", "read_value", "write", "lease"]
+LISTER: frozenset[Right] = frozenset({"describe"})
 READER: frozenset[Right] = frozenset({"describe", "read_value"})
 WRITER: frozenset[Right] = frozenset({"describe", "read_value", "write"})
 LESSEE: frozenset[Right] = frozenset({"describe", "read_value", "lease"})

@@ -136,6 +136,7 @@ def served(folder: Path, alter: Callable[[str], str] = lambda text: text) -> Ite
     """
     place = prepare(folder, seed=3, scale=SCALE)
     place.fleet.write_text(alter(place.fleet.read_text()))
+    _add_what_live_tests_use(place)
     simulators = [
         sys.executable,
         "-m",
@@ -169,6 +170,26 @@ def served(folder: Path, alter: Callable[[str], str] = lambda text: text) -> Ite
         queued = first.queue("fly-gha-medium")
         job = until(lambda: _finished(place, queued["job_ids"][0]))
         yield replace(first, job_id=job["id"], run_id=job["run_id"], job_url=job["html_url"])
+
+
+LIVE_APP, LIVE_GROUP, LIVE_FOLDER, LIVE_LISTER = "acme-live", "live", "/live", "lister"
+LIVE_WORKFLOW, LIVE_USER_TOKEN = "fly-gha-canary.yml", "ghp_simulated"
+
+
+def _add_what_live_tests_use(place: Place) -> None:
+    """An app, a group, a folder and a workflow that no pool knows: nothing changes for the fleet."""
+    world = json.loads(place.world.read_text())
+    world["fly"]["apps"].append(LIVE_APP)
+    world["github"] |= {
+        "runner_groups": [LIVE_GROUP],
+        "workflows": {LIVE_WORKFLOW: ["fly-gha-medium", "fly-gha-small"]},
+        "user_token": LIVE_USER_TOKEN,
+    }
+    world["infisical"]["folders"] = [LIVE_FOLDER]
+    world["infisical"]["identities"].append(
+        {"name": LIVE_LISTER, "client_id": LIVE_LISTER, "client_secret": LIVE_LISTER, "role": "lister"}
+    )
+    place.world.write_text(json.dumps(world))
 
 
 def until(look: Callable[[], Any]) -> Any:

@@ -77,6 +77,13 @@ def run_make_setup(_world, _folder):
     assert done.returncode == 0, done.stderr
 
 
+def run_make_live(_world, _folder):
+    """Without a fleet of one's own it tests nothing and says so."""
+    done = make("live")
+    assert done.returncode != 0
+    assert "nothing was tested: set FLY_GHA_LIVE_CONFIG" in done.stdout + done.stderr
+
+
 def run_make_docs(_world, _folder):
     """What it would write is what is there."""
     assert make("docs", "-n").stdout.split() == [".venv/bin/python", "tools/generate_docs.py"]
@@ -276,6 +283,7 @@ KNOWN = {
     "make demo": run_make_demo,
     "make test": run_make_test,
     "make check": run_make_check,
+    "make live": run_make_live,
     "make docs": run_make_docs,
     "make help": run_make_help,
     PATH_LINE: run_path,

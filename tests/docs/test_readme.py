@@ -17,6 +17,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
     ROOT / "machines/runner/README.md",
+    ROOT / "tests/live/README.md",
     *(ROOT / "docs").glob("*.md"),
 ]
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
