@@ -42,7 +42,7 @@ QUICK = ("--jobs", "12", "--scale", "40")
     ("registration", "credentials", "spares", "modes"),
     [
         ("jit", "published", ("--ready", "2"), {"jit"}),
-        ("token", "published", ("--stopped", "2"), {"token"}),
+        ("token", "lease", ("--stopped", "2"), {"token"}),
         ("auto", "app", ("--stopped", "2", "--ready", "1"), {"jit", "token"}),
     ],
 )

@@ -27,7 +27,7 @@ def demo(
         typer.Option(help="How every pool registers; by default one by jit, one by token."),
     ] = None,
     credentials: Annotated[
-        Credentials, typer.Option(help="Who holds the App key: publisher or dispatcher.")
+        Credentials, typer.Option(help="Who holds the App key: publisher, Infisical or dispatcher.")
     ] = Credentials.PUBLISHED,
     stopped: Annotated[int, typer.Option(min=0, max=MOST_SPARES, help="Stopped spares of gha-medium.")] = 0,
     ready: Annotated[int, typer.Option(min=0, max=MOST_SPARES, help="Ready spares of gha-medium.")] = 0,

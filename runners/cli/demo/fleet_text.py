@@ -74,6 +74,7 @@ create_burst = {int(fly.create_burst * scale)}
 [infisical]
 api_url = "{addresses.infisical}"
 project_id = "{PROJECT}"
+project_slug = "{PROJECT}"
 environment = "prod"
 
 [[pools]]

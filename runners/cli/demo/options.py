@@ -24,9 +24,10 @@ class Registration(StrEnum):
 
 
 class Credentials(StrEnum):
-    """Who holds the App key: the publisher, or the dispatcher."""
+    """Who holds the App key: the publisher, Infisical, or the dispatcher."""
 
     PUBLISHED = "published"
+    LEASE = "lease"
     APP = "app"
 
 

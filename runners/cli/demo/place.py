@@ -96,11 +96,9 @@ def _world(
     place: Place, ports: list[int], hidden: dict[str, SecretStr], key_pair: _KeyPair, seed: int
 ) -> dict[str, Any]:
     value = {name: secret.get_secret_value() for name, secret in hidden.items()}
-    held_by_the_dispatcher = (
-        {"GITHUB_APP_PRIVATE_KEY": key_pair.private.get_secret_value()}
-        if place.variant.credentials is Credentials.APP
-        else {}
-    )
+    mode, private_key = place.variant.credentials, key_pair.private.get_secret_value()
+    held_by_the_dispatcher = {"GITHUB_APP_PRIVATE_KEY": private_key} if mode is Credentials.APP else {}
+    leased = {"name": f"github-{ORGANIZATION}", "private_key": private_key}
     return {
         "seed": seed,
         "scale": place.scale,
@@ -117,8 +115,15 @@ def _world(
         },
         "infisical": {
             "project_id": PROJECT,
+            "project_slug": PROJECT,
+            "dynamic_secrets": [leased] if mode is Credentials.LEASE else [],
             "identities": [
-                {"name": "dispatcher", "client_id": "dispatcher", "client_secret": value["reader"]},
+                {
+                    "name": "dispatcher",
+                    "client_id": "dispatcher",
+                    "client_secret": value["reader"],
+                    "role": "lessee" if mode is Credentials.LEASE else "reader",
+                },
                 {
                     "name": "publisher",
                     "client_id": "publisher",
