@@ -25,7 +25,7 @@ LIMIT_S = 1.5
 REFUSED = 77  # the only exit code that fails the job; the scripts know it
 REFUSAL = (
     "The runner's pool refused this job before its first step: {why}. Whoever operates fly-gha for you can "
-    "change the pool; until then, let the job run on other labels."
+    "change that setting of the pool; until then, let the job run on other labels."
 )
 TOLD = {"run_id": "RUN_ID", "job": "JOB", "repository": "REPOSITORY", "workflow": "WORKFLOW"}
 
@@ -57,15 +57,18 @@ def refusal(gate: Mapping[str, Any], env: Mapping[str, str], event: Mapping[str,
     for kind, name, value in listed:
         allowed = gate.get(name)
         if allowed and not (value and any(fnmatchcase(value, glob.lower()) for glob in allowed)):
-            return kind, f"{value or 'an unknown one'} is not among the {name} that the pool serves"
+            return kind, f"{value or 'an unknown one'} is not among the {name} that the pool serves ({name})"
     if gate.get("private_only") and within(event, "repository", "private") is False:
-        return "public", f"{repository} is a public repository, and the pool serves private ones only"
+        return "public", f"{repository} is public, and the pool serves private repositories (allow_public)"
     head = within(event, "pull_request", "head")
     if not gate.get("forks", True) and isinstance(head, dict) and "repo" in head:
         # A fork that was deleted meanwhile is null.
         source = within(head, "repo", "full_name") if head["repo"] else "a repository that is gone"
         if isinstance(source, str) and source.lower() != repository:
-            return "fork", f"the pull request comes from a fork, {source}, and the pool serves none"
+            return (
+                "fork",
+                f"the pull request is from a fork, {source}, and the pool serves none (allow_forks)",
+            )
     return "", ""
 
 

@@ -175,7 +175,7 @@ def test_a_refused_job_fails_in_its_hook_and_its_log_says_why(world):
     assert ended.code == 0  # a job failed, as jobs do; the Machine did what it should
     assert seen["code"] == 1
     assert seen["log"].startswith("::error title=Refused by fly-gha::The runner's pool refused this job")
-    assert "acme/web is a public repository" in seen["log"]
+    assert "acme/web is public, and the pool serves private repositories (allow_public)" in seen["log"]
     (started,) = world.dispatcher.of("/v1/hooks/started")
     assert started.body == {
         "run_id": 4711, "job": "build", "repository": "acme/web", "workflow": "", "refused": "public",
@@ -234,7 +234,7 @@ def test_the_program_refuses_without_any_agent(tmp_path):
     (tmp_path / "gate.json").write_text(json.dumps(GATE))
     done = call(tmp_path, {"GITHUB_REPOSITORY": "other/web"})
     assert done.returncode == 77
-    assert b"other/web is not among the repositories that the pool serves" in done.stdout
+    assert b"other/web is not among the repositories that the pool serves (repositories)" in done.stdout
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{" * 9000, '{"repositories": 5}', "\x00"])

@@ -5,14 +5,23 @@ Where it acts it is run for real: real mounts in a namespace of their own, a sta
 
 import json
 import shutil
+import socket
 import tempfile
+import threading
 from pathlib import Path
 
+import httpx
 import pytest
+import uvicorn
 from boot_world import JIT_CLAIM
-from image_world import ImageWorld, capable
+from image_world import ROOT, ImageWorld, capable
 
 from machines.runner import boot, entry
+from simulator.clock import WallClock
+from simulator.github.face import build_app
+from simulator.github.model import GitHubSim
+
+STAND_IN = ROOT / "simulator/runner"
 
 MOUNTS = """overlay / overlay rw,lowerdir=/a 0 0
 proc /proc proc rw 0 0
@@ -235,3 +244,58 @@ def test_after_a_bad_end_the_end_of_dockers_log_is_shown_too(image):
     assert "stand-in engine: hello" in ended.out
     (told,) = image.dispatcher.of("/v1/hooks/ended")
     assert "stand-in engine: hello" in told.body["lines"]
+
+
+# ---- The whole of it, with the stand-in runner and a GitHub that gives it a job ----
+
+
+@pytest.fixture
+def github(image):
+    """A served GitHub with one JIT registration, which the dispatcher of ``image`` hands out."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    base = f"http://127.0.0.1:{held.getsockname()[1]}"
+    sim = GitHubSim(WallClock(), 1, 60.0, base, 1, "unused", "http://127.0.0.1:9/", "secret", "acme", ["web"])
+    minted = sim.registrations.mint_jit("orgs/acme", "r1", sim.directory.group(1), ["fly"], "_work")
+    registration = {"kind": "jit", "jit_config": sim.sessions.jit_config(minted)}
+    image.dispatcher.claims = [(200, {**JIT_CLAIM, "registration": registration})]
+    shutil.rmtree(image.runner_dir)
+    shutil.copytree(STAND_IN, image.runner_dir, ignore=shutil.ignore_patterns("__pycache__"))
+    config = uvicorn.Config(build_app(sim), lifespan="on", log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, daemon=True)
+    thread.start()
+    image.until(lambda: server.started)
+    job = {"name": "build", "labels": ["fly"]}
+    job["steps"] = [{"name": "build", "seconds": 0.05}, {"name": "tidy", "always": True}]
+    wish = {"repository": "acme/web", "jobs": [job]}
+    (job_id,) = httpx.post(f"{base}/_sim/runs", json=wish, trust_env=False).json()["job_ids"]
+    yield sim.queue.jobs[job_id]
+    server.should_exit = True
+    thread.join(5)
+    held.close()
+
+
+def ends(job):
+    return {step.name: step.conclusion for step in job.steps if step.name in {"build", "tidy"}}
+
+
+def test_from_the_entrypoint_to_a_green_job(image, github):
+    ended = image.boot("tmpfs:64")
+    assert ended.code == 0, ended.out + ended.err
+    assert github.conclusion == "success"
+    assert ends(github) == {"build": "success", "tidy": "success"}
+    hooks = [path.rpartition("/")[2] for path in image.dispatcher.paths() if "/hooks/" in path]
+    assert hooks == ["online", "started", "completed"]
+
+
+def test_a_job_that_the_gate_refuses_runs_no_step_not_even_one_that_always_runs(image, github):
+    (claim,) = image.dispatcher.claims
+    image.dispatcher.claims = [(200, {**claim[1], "gate": {"repositories": ["acme/api"]}})]
+    ended = image.boot("tmpfs:64")
+    assert ended.code == 0, ended.out + ended.err
+    assert github.conclusion == "failure"
+    assert ends(github) == {"build": "skipped", "tidy": "failure"}  # begun by the runner, and could not be
+    assert "acme/web is not among the repositories that the pool serves (repositories)" in ended.out
+    (started,) = image.dispatcher.of("/v1/hooks/started")
+    assert started.body["refused"] == "repository"
