@@ -24,6 +24,7 @@ from runners.github.kept_tokens import KeptTokens
 from runners.github.leased_tokens import LeasedTokens
 from runners.github.scope import upstream_key as github_key
 from runners.github.survey import Survey as GitHubSurvey
+from runners.github.token_probe import TokenProbe
 from runners.github.tokens import TokenSource
 from runners.model.settings import Settings
 from runners.model.timing import Timing
@@ -69,6 +70,7 @@ class Connections:
         transports: all of them, for their breakers and to be closed.
         keys: where the App key is: the Vault, or for the publisher its own local credentials.
         minter: mints installation tokens as the App.
+        probe: asks GitHub whether a token is still good.
         classes: the machine classes, by name, read once.
         fly_survey: reads what Fly says of apps, regions and tokens.
         github_survey: reads what GitHub says of the App, its webhook and the runner groups.
@@ -84,6 +86,7 @@ class Connections:
     github: GitHub
     tokens: TokenSource
     minter: AppMinter
+    probe: TokenProbe
     classes: Mapping[str, MachineClass]
     transports: tuple[UpstreamTransport, ...]
     fly_survey: FlySurvey
@@ -263,6 +266,7 @@ def connect(
         github=GitHub(github, tokens, clock, api_url=api_url, api_version=api_version),
         tokens=tokens,
         minter=minter,
+        probe=TokenProbe(github, clock, api_url=api_url, api_version=api_version),
         classes=classes,
         transports=(fly, github, infisical),
         fly_survey=FlySurvey(

@@ -8,7 +8,9 @@ pass reads what is there first.
 import asyncio
 import json
 import os
+import secrets
 import signal
+import socket
 from typing import Annotated
 
 import structlog
@@ -18,11 +20,13 @@ from runners.cli.configuration import DEFAULT_CONFIG, ConfigOption, settings_or_
 from runners.cli.dispatcher import JsonOption
 from runners.cli.logs import configure_logs
 from runners.cli.outcome import Exit, fail
-from runners.connections import Connections, connect
+from runners.cli.probe import build_probe, listening_at, served
+from runners.connections import Connections, connect, late_below
 from runners.github.app_tokens import AppPublishing
 from runners.secrets.infisical import InfisicalSecrets
 from runners.secrets.interface import CredentialMissing, SourceRefused
 from runners.secrets.publisher import NamesCollide, PublishResult, publish_once
+from runners.secrets.publisher_health import PublisherHealth
 from runners.upstream.clock import Clock, SystemClock
 from runners.upstream.errors import UpstreamError
 
@@ -39,6 +43,12 @@ def tokens() -> None:
 def publish(
     config: ConfigOption = DEFAULT_CONFIG,
     once: Annotated[bool, typer.Option("--once", help="One pass; exit 1 when a token is not fresh.")] = False,
+    listen: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT", help="Answer /healthz and /readyz there; 503 while a token is stale."
+        ),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Keep the tokens fresh until stopped."""
@@ -52,8 +62,10 @@ def publish(
         fail(Exit.BAD_USE, f"{config}: github.app_id is not set; the publisher signs as the App.")
     configure_logs()
     clock = SystemClock()
+    listening = listening_at(listen) if listen else None
+    connections = connect(settings, clock, os.environ, as_app=True)
     try:
-        result = asyncio.run(_run(connect(settings, clock, os.environ, as_app=True), clock, once=once))
+        result = asyncio.run(_run(connections, clock, listening, once=once))
     except NamesCollide as error:
         fail(Exit.BAD_USE, str(error))
     if as_json:
@@ -62,27 +74,37 @@ def publish(
         raise typer.Exit(Exit.NO)
 
 
-async def _run(connections: Connections, clock: Clock, *, once: bool) -> PublishResult | None:
+async def _run(
+    connections: Connections, clock: Clock, listening: socket.socket | None, *, once: bool
+) -> PublishResult | None:
     """Pass after pass until told to stop; a failed one is logged and comes again with the period."""
     told = asyncio.Event()
+    timing = connections.settings.timing
+    health = PublisherHealth(
+        connections.settings.fleet.name,
+        secrets.token_hex(8),
+        period=timing.credentials_period,
+        late_below=late_below(timing),
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     try:
-        while True:
-            result = await _pass(connections, clock)
-            if once:
+        async with served(build_probe(health.readiness, clock), listening):
+            while True:
+                result = await _pass(connections, clock, health)
+                if once:
+                    return result
+                try:
+                    async with asyncio.timeout(_until_next(result, connections, clock)):
+                        await told.wait()
+                except TimeoutError:
+                    continue
                 return result
-            try:
-                async with asyncio.timeout(_until_next(result, connections, clock)):
-                    await told.wait()
-            except TimeoutError:
-                continue
-            return result
     finally:
         await connections.close()
 
 
-async def _pass(connections: Connections, clock: Clock) -> PublishResult | None:
+async def _pass(connections: Connections, clock: Clock, health: PublisherHealth) -> PublishResult | None:
     settings, source = connections.settings, connections.source
     if not isinstance(source, InfisicalSecrets):
         raise TypeError("tokens are published to Infisical")
@@ -90,14 +112,16 @@ async def _pass(connections: Connections, clock: Clock) -> PublishResult | None:
         await connections.keys.refresh()
         result = await publish_once(
             settings.pools,
-            app=AppPublishing(connections.minter, connections.github),
+            app=AppPublishing(connections.minter, connections.github, connections.probe),
             secrets=source,
             clock=clock,
             margin=settings.timing.token_refresh_margin,
         )
     except (UpstreamError, CredentialMissing, SourceRefused) as error:
         log.error("tokens.not_published", error=str(error))  # noqa: TRY400 - the error says it all
+        health.failed(error, clock.now())
         return None
+    health.passed(result, clock.now())
     for token in result.failed:
         log.error("tokens.stale", name=token.name, why=token.why)
     for token in result.renewed:
@@ -108,8 +132,8 @@ async def _pass(connections: Connections, clock: Clock) -> PublishResult | None:
 def _until_next(result: PublishResult | None, connections: Connections, clock: Clock) -> float:
     """Seconds to the next pass: at least once a credentials period, so that a lost secret is put back."""
     period = connections.settings.timing.credentials_period
-    if result is None:
-        return period
+    if result is None or result.failed:
+        return period  # what GitHub or Infisical refused is not asked of them every second
     return min(period, max(1.0, result.renew_at - clock.now()))
 
 

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from runners.github.app_auth import AppMinter, AppSigner
 from runners.github.kept_tokens import KeptTokens
 from runners.github.registrations import Registrations
+from runners.github.token_probe import TokenProbe
 from runners.upstream.clock import Clock
 
 
@@ -43,11 +44,17 @@ class AppPublishing:
     Args:
         minter: mints installation tokens, narrowed as asked.
         registrations: a client that acts with AppTokens.
+        probe: asks whether a token is still good.
     """
 
-    def __init__(self, minter: AppMinter, registrations: Registrations) -> None:
+    def __init__(self, minter: AppMinter, registrations: Registrations, probe: TokenProbe) -> None:
         self._minter = minter
         self._registrations = registrations
+        self._probe = probe
+
+    async def refuses(self, token: SecretStr) -> bool:
+        """Whether GitHub no longer takes an installation token."""
+        return await self._probe.refuses(token)
 
     async def installation_token(self, owner: str, permissions: Mapping[str, str]) -> tuple[SecretStr, float]:
         """A new token of the owner's installation with just these permissions, and its end.

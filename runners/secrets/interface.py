@@ -51,6 +51,10 @@ class WritableSource(SecretSource, Protocol):
 class AppTokens(Protocol):
     """What only the holder of the GitHub App's key can get; the publisher's side of GitHub."""
 
+    async def refuses(self, token: SecretStr) -> bool:
+        """Whether GitHub no longer takes an installation token; False while it cannot be asked."""
+        ...
+
     async def installation_token(self, owner: str, permissions: Mapping[str, str]) -> tuple[SecretStr, float]:
         """A token of the owner's installation, narrowed to these permissions, and its end in Unix seconds.
 

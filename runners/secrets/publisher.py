@@ -2,7 +2,7 @@
 
 It alone holds the App key; the dispatcher finds narrow tokens that die within the hour. A pass reads before
 it mints, so it may be stopped and started at any time, and one owner's failure does not keep another's token
-from being renewed.
+from being renewed. A token that was revoked looks as fresh as any, so GitHub is asked with each pass.
 """
 
 from collections.abc import Iterable, Mapping
@@ -118,6 +118,8 @@ async def publish_once(
     for target in targets:
         stored = _stored(there.get(target.name))
         why = _why_renew(stored, target, clock.now(), margin)
+        if stored is not None and not why and target.permissions and await app.refuses(stored.token):
+            why = "GitHub refuses it before its time"
         if stored is not None and not why:
             reports.append(TokenReport(target.name, target.target, Outcome.KEPT, stored.expires_at))
         else:

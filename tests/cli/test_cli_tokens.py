@@ -1,10 +1,14 @@
 """token and tokens publish: made once, shown once, ended at once; refusals with the right code."""
 
+import contextlib
 import json
 import re
+import socket
+import sys
 
+import httpx
 import pytest
-from cli_world import ask, verb
+from cli_world import ask, running, stopped, until, verb
 
 from tests.planning.builders import IMAGE
 
@@ -159,3 +163,43 @@ def test_a_publisher_without_its_key_says_so_and_exits_1(world, tmp_path):
     assert refused.returncode == 1
     assert json.loads(refused.stdout) == {"ok": False, "tokens": []}
     assert "of-ours" not in refused.stdout + refused.stderr
+
+
+def test_a_publisher_that_goes_on_says_how_it_is_and_takes_a_mended_secret_without_a_restart(world, tmp_path):
+    right = world.place.publisher_secrets.read_text()
+    secrets = tmp_path / "publisher.secrets"
+    secrets.write_text(right.replace("INFISICAL_CLIENT_SECRET=", "INFISICAL_CLIENT_SECRET=not-"))
+    secrets.chmod(0o600)
+    address = free_address()
+    command = [sys.executable, "-m", "runners.cli", "tokens", "publish", "--listen", address]
+    command += ["--config", str(world.place.fleet)]
+
+    def ready():
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://{address}/readyz", trust_env=False)
+        return None
+
+    with running(command, {"FLY_GHA_FLEET__SECRETS_FILE": str(secrets)}) as process:
+        first = until(lambda: (found := ready()) and "wrong" in found.text and found)
+        assert (first.status_code, first.json()["not_ready"]) == (503, ["pass"])
+        assert httpx.get(f"http://{address}/healthz", trust_env=False).status_code == 200
+        secrets.write_text(right)
+        mended = until(lambda: (found := ready()) and found.is_success and found).json()
+        names = [check["name"] for check in mended["checks"]]
+        assert names == ["pass", "GITHUB_INSTALLATION_TOKEN_ACME", "GITHUB_REGISTRATION_TOKEN_ACME"]
+        assert all(check["detail"].endswith(" s left") for check in mended["checks"][1:])
+        assert stopped(process) == 0
+
+
+def test_an_address_that_cannot_be_listened_on_is_said_before_anything_runs(world):
+    taken = socket.create_server(("127.0.0.1", 0))
+    busy = f"127.0.0.1:{taken.getsockname()[1]}"
+    for address, code in (("8081", 2), ("host:99999", 2), (busy, 3)):
+        done = ask("tokens", "publish", "--listen", address, "--config", str(world.place.fleet))
+        assert (done.exit_code, address in done.stderr) == (code, True)
+    taken.close()
+
+
+def free_address():
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return f"127.0.0.1:{held.getsockname()[1]}"

@@ -13,6 +13,7 @@ from runners.github.app_tokens import AppTokens
 from runners.github.calls import Calls
 from runners.github.client import GitHub
 from runners.github.survey import Survey
+from runners.github.token_probe import TokenProbe
 from simulator.github.courier import Bell, Courier
 from simulator.github.face import build_app
 from simulator.github.jobs import JobOrder, RunOrder, StepOrder, WorkflowJob
@@ -60,6 +61,10 @@ class GitHubWorld:
         tokens = AppTokens(minter, signer, self.clock)
         github = GitHub(self.recorder, tokens, self.clock, api_url=URL, api_version=VERSION)
         return Watched(github), minter
+
+    def probe(self) -> TokenProbe:
+        """What the publisher asks whether a token is still good."""
+        return TokenProbe(self.recorder, self.clock, api_url=URL, api_version=VERSION)
 
     def survey(self) -> Any:
         """What doctor reads, as production wires it."""

@@ -295,7 +295,7 @@ async def publishing(world: InfisicalWorld) -> list[Exchange]:
         for renewed in (3, 0):
             result = await publish_once(
                 pools,
-                app=AppPublishing(minter, client),
+                app=AppPublishing(minter, client, github.probe()),
                 secrets=world.secrets(),
                 clock=world.clock,
                 margin=600.0,

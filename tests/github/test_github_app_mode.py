@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from runners.github.app_auth import AppMinter, AppSigner
 from runners.github.app_tokens import AppPublishing, AppTokens
+from runners.github.token_probe import TokenProbe
 from runners.github.tokens import RenewingTokenSource, SingleFlight
 from runners.upstream.errors import ErrorClass, UpstreamError
 from tests.github.wire import API_URL, API_VERSION, NOW, ManualClock
@@ -36,6 +37,7 @@ class Rig:
 
     def __init__(self, wire, clock, key, scopes=("orgs/acme",), **changes):
         self.key = SecretStr(key)
+        self.clock = clock
         self.signer = AppSigner("1234", lambda: self.key, clock)
         self.minter = AppMinter(
             wire, self.signer, clock, scopes=scopes, api_url=API_URL, api_version=API_VERSION
@@ -252,7 +254,8 @@ async def test_a_mint_that_got_no_token_has_certainly_not_happened(wire, rig, ma
 async def test_the_publisher_gets_narrowed_and_registration_tokens_with_their_ends(
     wire, rig, theirs, make_github
 ):
-    publishing = AppPublishing(rig.minter, make_github(wire, rig.tokens))
+    probe = TokenProbe(wire, rig.clock, api_url=API_URL, api_version=API_VERSION)
+    publishing = AppPublishing(rig.minter, make_github(wire, rig.tokens), probe)
     token, end = await publishing.installation_token("acme", {"actions": "read"})
     assert (token.get_secret_value(), end) == ("t1", NOW + 3600)
     assert wire.sent() == {"permissions": {"actions": "read"}}
@@ -262,6 +265,23 @@ async def test_the_publisher_gets_narrowed_and_registration_tokens_with_their_en
     )
     token, end = await publishing.registration_token("orgs/acme")
     assert (token.get_secret_value(), end) == ("r1", NOW + 3600)
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [
+        (httpx.Response(200, json={"resources": {}}), False),
+        (httpx.Response(401, json={"message": "Bad credentials"}), True),
+        (httpx.Response(404, json={"message": "Rate limiting is not enabled."}), False),
+        (httpx.Response(503), False),
+        (httpx.ConnectError("away"), False),
+    ],
+)
+async def test_only_a_401_means_that_github_no_longer_takes_a_token(wire, clock, answer, refused):
+    wire.on("GET /rate_limit", answer)
+    probe = TokenProbe(wire, clock, api_url=API_URL, api_version=API_VERSION)
+    assert await probe.refuses(SecretStr("ghs_asked-about")) is refused
+    assert wire.requests[-1].headers["authorization"] == "Bearer ghs_asked-about"
 
 
 async def test_an_app_source_renews_and_a_given_one_does_not(rig, tokens):

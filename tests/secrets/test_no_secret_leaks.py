@@ -33,6 +33,9 @@ ARMED = [
 
 
 class App:
+    async def refuses(self, token):
+        return False
+
     async def installation_token(self, owner, permissions):
         return SecretStr(f"ghs_{MARKER}"), 0.0
 

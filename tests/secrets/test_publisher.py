@@ -21,7 +21,11 @@ class App:
     def __init__(self, clock) -> None:
         self.clock = clock
         self.asked: list[tuple[str, dict[str, str] | None]] = []
-        self.refuses: set[str] = set()
+        self.lacks: set[str] = set()
+        self.revoked: set[str] = set()
+
+    async def refuses(self, token):
+        return token.get_secret_value() in self.revoked
 
     async def installation_token(self, owner, permissions):
         return self._mint(owner, dict(permissions))
@@ -31,7 +35,7 @@ class App:
 
     def _mint(self, target, permissions):
         self.asked.append((target, permissions))
-        if target in self.refuses:
+        if target in self.lacks:
             raise UpstreamError(
                 upstream="github",
                 error_class=ErrorClass.REFUSED,
@@ -108,6 +112,17 @@ async def test_a_token_is_renewed_only_when_no_more_than_the_margin_is_left(publ
     assert len(app.asked) == 2
 
 
+async def test_a_token_that_github_revoked_is_renewed_though_it_has_long_to_live(publish, app):
+    await publish(_pool("a", registration="token"))
+    app.revoked.add("ghs_1")
+    result = await publish(_pool("a", registration="token"))
+    assert _outcomes(result) == {
+        "GITHUB_INSTALLATION_TOKEN_ACME": Outcome.RENEWED,
+        "GITHUB_REGISTRATION_TOKEN_ACME": Outcome.KEPT,
+    }
+    assert result.tokens[0].why == "GitHub refuses it before its time"
+
+
 async def test_a_publisher_that_starts_anew_keeps_what_it_finds(publish, world, app):
     await publish(_pool("a"))
     again = await publish(_pool("a"), secrets=world.secrets("publisher"))
@@ -134,7 +149,7 @@ async def test_a_pool_with_a_new_kind_of_scope_widens_the_token_at_once(publish,
 
 
 async def test_one_owner_that_refuses_does_not_keep_the_others_from_being_renewed(publish, app, clock):
-    app.refuses.add("acme")
+    app.lacks.add("acme")
     result = await publish(_pool("a"), _pool("b", "orgs/other"))
     assert _outcomes(result) == {
         "GITHUB_INSTALLATION_TOKEN_ACME": Outcome.FAILED,
@@ -146,7 +161,7 @@ async def test_one_owner_that_refuses_does_not_keep_the_others_from_being_renewe
 
 async def test_a_failed_renewal_tells_how_long_the_old_token_still_lives(publish, app, clock):
     ends = (await publish(_pool("a"))).tokens[0].expires_at
-    app.refuses.add("acme")
+    app.lacks.add("acme")
     clock.at += HOUR - 60
     failed = (await publish(_pool("a"))).failed[0]
     assert failed.expires_at == ends

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from docgen.blocks import code, page, summary, table
 from machines.own_identity import SOCKET
-from runners.connections import ALWAYS_NEEDED
+from runners.connections import ALWAYS_NEEDED, late_below
 from runners.github.app_auth import ORGANIZATION_PERMISSIONS, REPOSITORY_PERMISSIONS, AppMinter, AppSigner
 from runners.github.app_tokens import AppTokens
 from runners.github.client import GitHub
@@ -181,6 +181,12 @@ def credentials_page() -> str:
         "identity may write it, the dispatcher's may only read it. A published value is JSON: `token`, "
         "`expires_at` (Unix seconds), `permissions`. A token that GitHub refuses before its time has the "
         "folder read again at once.",
+        "The publisher renews a token ten minutes before its end, and at once when GitHub has revoked it. "
+        "With `--listen HOST:PORT` it answers `/healthz`, and `/readyz` with 503 while its last pass "
+        "failed or is long ago, or a token could not be renewed or is late. The dispatcher looks, too: a "
+        f"token with less than {late_below(timing) / 60:.0f} minutes left is the incident "
+        "`credential_ageing`, and a problem in status, page, `doctor`, `/readyz` (which stays 200: it "
+        "still works) and `fly_gha_token_left_seconds`.",
         "In `lease`, make one dynamic secret per owner, in the same folder (`infisical.path`), named as "
         f"`infisical.dynamic_secret` says (`{InfisicalSettings().dynamic_secret_of('Acme')}` for `Acme`), "
         "with the App's id, its private key and the installation's id, a default TTL of `1h` and no "
