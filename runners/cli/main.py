@@ -27,6 +27,8 @@ VERBS = {
     "sweep": "runners.cli.sweep:sweep",
     "doctor": "runners.cli.doctor.command:doctor",
     "init": "runners.cli.init.command:init",
+    "backup": "runners.cli.backup:backup",
+    "restore": "runners.cli.restore:restore",
     "token": "runners.cli.token:app",
     "tokens": "runners.cli.tokens:app",
 }

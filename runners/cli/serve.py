@@ -26,9 +26,10 @@ from runners.connections import connect
 from runners.fleet import Fleet, Seams
 from runners.model.allow_lists import gate_of
 from runners.model.settings import Settings
+from runners.store import replacing
 from runners.store.engine import open_store
 from runners.store.errors import StoreError
-from runners.upstream.clock import SystemClock
+from runners.upstream.clock import Clock, SystemClock
 
 log = structlog.get_logger()
 
@@ -80,6 +81,7 @@ async def run_dispatcher(
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     clock = SystemClock()
     embedded = settings.fleet.database_url.startswith("sqlite")
+    _restore_what_waits(settings, clock)
     store = open_store(settings.fleet.database_url)
     try:
         # Tried before the server runs: what fails inside it comes out as its traceback.
@@ -101,6 +103,16 @@ async def run_dispatcher(
     )
     server = _Server(build_dispatcher(fleet))
     await server.serve(sockets=[listening])
+
+
+def _restore_what_waits(settings: Settings, clock: Clock) -> None:
+    """Put in place what ``fly-gha restore --at-start`` has prepared."""
+    database = replacing.database_file(settings.fleet.database_url)
+    if database is not None and replacing.pending(database).exists():
+        done = replacing.place(database, clock.now())
+        log.warning(
+            "dispatcher.restored", database=str(database), kept=str(done.kept), events=done.copy.events
+        )
 
 
 def build_dispatcher(fleet: Fleet) -> FastAPI:

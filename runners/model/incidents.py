@@ -121,6 +121,7 @@ ORDINARY: frozenset[Reason] = frozenset(
         Reason.OPERATOR_RETIRED,
         Reason.OPERATOR_FORCED,
         Reason.OPERATOR_REQUEST,
+        Reason.DATABASE_RESTORED,
         Reason.MACHINE_GONE,
         Reason.BUSY,
         Reason.EXIT_RETIRED,

@@ -76,6 +76,7 @@ class Reason(StrEnum):
     MACHINE_WITHOUT_ROW = "machine_without_row"
     REGISTRATION_WITHOUT_RUNNER = "registration_without_runner"
     ROW_WITHOUT_EITHER = "row_without_either"
+    DATABASE_RESTORED = "database_restored"
 
     # Why a claim was refused.
     TOKEN_MISSING = "token_missing"  # noqa: S105 - a Reason, not a credential

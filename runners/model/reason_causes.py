@@ -70,6 +70,7 @@ CAUSES: Mapping[Reason, str] = {
     Reason.MACHINE_WITHOUT_ROW: "An older database was restored, or a dispatcher died at a bad moment.",
     Reason.REGISTRATION_WITHOUT_RUNNER: "Its answer was lost, or an older database was restored.",
     Reason.ROW_WITHOUT_EITHER: "Its Runner ended before the Machine was of any use.",
+    Reason.DATABASE_RESTORED: "An operator ran `fly-gha restore`.",
     # Claims.
     Reason.TOKEN_MISSING: "The caller forgot it, or a proxy on the way removes the header.",
     Reason.TOKEN_FORGED: "The token is for another URL than `fleet.public_url`, or somebody tries.",

@@ -158,6 +158,9 @@ ENDING_NOTES: Mapping[Reason, ReasonNote] = {
         "GitHub has a registration with a name of this fleet and no Runner; it is removed."
     ),
     Reason.ROW_WITHOUT_EITHER: ReasonNote("A Machine that can serve nobody any more; it is destroyed."),
+    Reason.DATABASE_RESTORED: ReasonNote(
+        "The row is of a backup: what it had left to give may have been given since, so it gives nothing.",
+    ),
 }
 """Why a Machine or a Runner ends, or what a sweep found without its partner."""
 

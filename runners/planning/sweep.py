@@ -11,7 +11,7 @@ from runners.model.nouns import Machine
 from runners.model.reason import Reason, Why
 from runners.model.snapshot import MachineReading, RunnerReading, Snapshot
 from runners.model.states import JobState, MachineState, RunnerState
-from runners.planning.names import is_fleet_name, is_runner_of, machine_of
+from runners.planning.names import ID_LENGTH, is_fleet_name, is_runner_of, machine_name, machine_of
 from runners.planning.plan import Action, Destroy, Retire, SweepMachine, SweepRegistration
 from runners.planning.tally import holds_machine, is_forced
 
@@ -36,7 +36,9 @@ def working(snapshot: Snapshot) -> frozenset[str]:
     """Machines that run a job, by their Runner or by a job that names it: max_lifetime alone ends them.
 
     A job that was lost has no Machine, and one older than max_lifetime protects none; nor does a Runner that
-    an operator ends by force.
+    an operator ends by force. A registration that no Runner of ours has speaks for its Machine, too: after an
+    older database was restored it is all that is known of a job. The sweep has GitHub remove it first, which
+    GitHub refuses while it is busy.
     """
     oldest = snapshot.now - snapshot.timing.max_lifetime
     forced = {runner.name for runner in snapshot.runners if is_forced(runner)}
@@ -57,7 +59,15 @@ def working(snapshot: Snapshot) -> frozenset[str]:
         and is_fleet_name(job.runner_name)
         and (job.in_progress_at or job.accepted_at) >= oldest
     }
-    return frozenset(by_runner | by_job)
+    return frozenset(by_runner | by_job | _unknown_registrations(snapshot, oldest))
+
+
+def _unknown_registrations(snapshot: Snapshot, oldest: float) -> set[str]:
+    """The Machines of registrations that GitHub lists and no Runner has, but for rows past max_lifetime."""
+    known = {runner.name for runner in snapshot.runners}
+    too_old = {machine.name for machine in snapshot.machines if machine.requested_at < oldest}
+    listed = {name for reading in snapshot.github.values() if reading is not None for name in reading.runners}
+    return {machine_of(name) for name in listed - known if is_fleet_name(name)} - too_old
 
 
 def has_ended(snapshot: Snapshot, name: str) -> bool:
@@ -74,7 +84,12 @@ def _machines_without_row(snapshot: Snapshot, app: str, reading: MachineReading)
         if not (seen.ours and seen.host_ok) or seen.name in rows or seen.name in running:
             continue
         again = snapshot.timing.destroy_again
-        if _confirmed(snapshot, reading.at, seen.first_seen_at) and not _swept(snapshot, seen.name, again):
+        confirmed = _confirmed(snapshot, reading.at, seen.first_seen_at)
+        if (
+            confirmed
+            and not _swept(snapshot, seen.name, again)
+            and _github_heard(snapshot, _scopes_of_name(snapshot, seen.name), seen.first_seen_at)
+        ):
             why = Why(
                 Reason.MACHINE_WITHOUT_ROW, f"Machine {seen.fly_id} carries our owner tag but has no row"
             )
@@ -108,7 +123,11 @@ def _rows_without_either(snapshot: Snapshot) -> Iterator[Action]:
 def _row_overdue(snapshot: Snapshot, machine: Machine, held: set[str]) -> Why | None:
     if machine.destroy_sent_at is not None:
         return Why(machine.reason or Reason.SURPLUS, "its destroy has not shown effect")
-    if machine.state is MachineState.BOUND and machine.name not in held:
+    if (
+        machine.state is MachineState.BOUND
+        and machine.name not in held
+        and _github_heard(snapshot, _scopes_of_pool(snapshot, machine.pool), machine.state_at)
+    ):
         return Why(Reason.ROW_WITHOUT_EITHER, "it received a registration and no Runner of it is left")
     ended = _ended_state(snapshot, machine)
     if ended is not None:
@@ -142,6 +161,31 @@ def _rows_without_pool(snapshot: Snapshot) -> Iterator[Action]:
     for machine in snapshot.machines:
         if machine.pool not in pools and machine.name not in held and machine.destroy_sent_at is None:
             yield Destroy(machine.name, why)
+
+
+def _github_heard(snapshot: Snapshot, scopes: set[str], since: float) -> bool:
+    """Whether lists asked for well after ``since`` would have shown a registration that nobody here knows.
+
+    Without them it is unknown whether the Machine runs a job, and unknown is not idle.
+    """
+    readings = [snapshot.github.get(scope) for scope in scopes]
+    return all(reading is not None and _confirmed(snapshot, reading.at, since) for reading in readings)
+
+
+def _scopes_of_name(snapshot: Snapshot, name: str) -> set[str]:
+    """Where a Machine of this name would register: its pool's scope, or any when no pool gives such names."""
+    stem = name[:-ID_LENGTH]
+    own = {
+        pool.settings.scope
+        for pool in snapshot.pools
+        if machine_name(snapshot.fleet_name, pool.name, "") == stem
+    }
+    return own or set(snapshot.github)
+
+
+def _scopes_of_pool(snapshot: Snapshot, name: str) -> set[str]:
+    own = {pool.settings.scope for pool in snapshot.pools if pool.name == name}
+    return own or set(snapshot.github)
 
 
 def _swept(snapshot: Snapshot, name: str, again: float) -> bool:

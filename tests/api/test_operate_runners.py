@@ -131,7 +131,8 @@ async def looked(world, *, ago):
     """A pass that saw, at Fly and at GitHub, what no row has, first ``ago`` seconds before the last list."""
     now, name = world.clock.at, "test-gha-small-aaaaaaaaaa"
     seen = SeenMachine("f1", name, "app-a", "iad", "started", True, True, now - ago)
-    record = SeenRunner(7, f"{name}-1", True, False, now - ago)
+    # Of another Machine: a registration that GitHub lists protects its own.
+    record = SeenRunner(7, "test-gha-small-bbbbbbbbbb-1", True, False, now - ago)
     await world.plan(
         fly={"app-a": MachineReading(now, {name: seen})},
         github={"orgs/acme": RunnerReading(now, {record.name: record})},

@@ -30,7 +30,8 @@ def swept(kind, **fields):
 
 def test_a_machine_of_ours_without_a_row_is_swept_after_two_agreeing_readings():
     assert swept(SweepMachine, fly=machines_read(seen(STRANGER, first_seen_at=JUST_NOW))) == []
-    (action,) = swept(SweepMachine, fly=machines_read(seen(STRANGER, first_seen_at=LONG_AGO)))
+    reading = machines_read(seen(STRANGER, first_seen_at=LONG_AGO))
+    (action,) = swept(SweepMachine, fly=reading, github=runners_read())
     assert (action.fly_id, action.why.reason) == (STRANGER.fly_id, Reason.MACHINE_WITHOUT_ROW)
 
 
@@ -44,6 +45,41 @@ def test_a_machine_whose_runner_has_a_job_is_not_swept():
     working = job(1, JobState.IN_PROGRESS, runner_name=runner_name(STRANGER.name, 1))
     reading = machines_read(seen(STRANGER, first_seen_at=LONG_AGO))
     assert swept(SweepMachine, fly=reading, jobs=(working,)) == []
+
+
+def test_a_machine_without_a_row_is_not_swept_while_github_was_not_read_since_it_was_first_seen():
+    """After an older database was restored its job is in no row of ours; GitHub knows it."""
+    reading = machines_read(seen(STRANGER, first_seen_at=LONG_AGO))
+    assert swept(SweepMachine, fly=reading) == []
+    early = runners_read(at=LONG_AGO + TIMING.absence_confirm - 1)
+    assert swept(SweepMachine, fly=reading, github=early) == []
+
+
+def test_a_machine_without_a_row_stays_while_a_registration_of_its_name_is_listed():
+    """Busy or not: the flag lags, and only GitHub's answer to a removal tells."""
+    name = runner_name(STRANGER.name, 1)
+    reading = machines_read(seen(STRANGER, first_seen_at=LONG_AGO))
+    for busy in (True, False):
+        listed = runners_read(registered(name, busy=busy, first_seen_at=LONG_AGO))
+        assert swept(SweepMachine, fly=reading, github=listed) == []
+    assert [action.name for action in swept(SweepRegistration, github=listed)] == [name]
+
+
+def test_a_bound_machine_without_a_runner_stays_while_a_registration_of_its_name_is_listed():
+    row = machine(1, state=MachineState.BOUND, age=500.0)
+    fields = {"machines": (row,), "fly": machines_read(seen(row))}
+    listed = runners_read(registered(runner_name(row.name, 2), busy=True, first_seen_at=LONG_AGO))
+    assert swept(Destroy, **fields, github=listed) == []
+    assert swept(Destroy, **fields) == []
+    assert [each.machine for each in swept(Destroy, **fields, github=runners_read())] == [row.name]
+
+
+def test_a_machine_past_its_lifetime_is_protected_by_no_registration():
+    row = machine(1, state=MachineState.BOUND, age=TIMING.max_lifetime + 100)
+    listed = runners_read(registered(runner_name(row.name, 2), busy=True, first_seen_at=LONG_AGO))
+    assert [
+        each.machine for each in swept(Destroy, machines=(row,), fly=machines_read(seen(row)), github=listed)
+    ] == [row.name]
 
 
 def test_a_registration_of_our_form_without_a_runner_is_swept_after_two_agreeing_readings():

@@ -183,12 +183,12 @@ def test_a_job_that_names_a_machine_vetoes_its_end_whatever_the_rows_say(because
     running = job(1, JobState.IN_PROGRESS, runner_name=f"{row.name}-1")
     assert kinds(snapshot(machines=(row,), jobs=(running,))) == []
     lost = replace(running, lost=Reason.MACHINE_LOST)
-    assert kinds(snapshot(machines=(row,), jobs=(lost,))) == [Destroy]
+    assert kinds(snapshot(machines=(row,), jobs=(lost,), github=runners_read())) == [Destroy]
 
 
 def test_a_machine_that_returns_from_the_dead_is_swept_once_per_effect():
     ghost = seen(machine(7, state=MachineState.BOUND))
-    before = snapshot(fly=machines_read(ghost))
+    before = snapshot(fly=machines_read(ghost), github=runners_read())
     assert kinds(before) == [SweepMachine]
     assert kinds(replace(before, swept={ghost.name: NOW - 3})) == []
     assert kinds(replace(before, swept={ghost.name: NOW - TIMING.destroy_again - 1})) == [SweepMachine]
