@@ -71,6 +71,11 @@ class Provider:
         self._clock = clock
         self._classes = classes
 
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """By machine class, the name of what it makes of a Machine."""
+        return {name: known.fingerprint for name, known in self._classes.items()}
+
     async def launch(self, order: LaunchOrder) -> Found:
         """Create one Machine, started unless it is to be a stopped spare.
 

@@ -32,7 +32,11 @@ SERIES: Mapping[str, Series] = {
     "machines": Series("gauge", "Machines that are not gone, by pool and state.", ("pool", "state")),
     "machines_max": Series("gauge", "The pool's cap on Machines.", ("pool",)),
     "runners": Series("gauge", "Runners that are not gone, by pool and state.", ("pool", "state")),
-    "spares": Series("gauge", "Spare Machines there are, by pool and kind.", ("pool", "kind")),
+    "spares": Series(
+        "gauge",
+        "Spare Machines there are, by pool and kind; the outdated are also in the other kinds.",
+        ("pool", "kind"),
+    ),
     "spares_wanted": Series("gauge", "Spare Machines to keep, by pool and kind.", ("pool", "kind")),
     "pool_drained": Series("gauge", "1 while the pool takes no new work.", ("pool",)),
     "held": Series(

@@ -137,6 +137,7 @@ class _Scrape:
             yield "machines_max", (name,), pool.max_machines
             yield "spares", (name, "stopped"), pool.spares.stopped
             yield "spares", (name, "ready"), pool.spares.ready
+            yield "spares", (name, "outdated"), pool.spares.outdated
             yield "spares_wanted", (name, "stopped"), pool.spares.stopped_wanted
             yield "spares_wanted", (name, "ready"), pool.spares.ready_wanted
             yield "pool_drained", (name,), float(pool.drained)

@@ -8,10 +8,12 @@ from runners.api.port import PlanView
 from runners.api.reading import Reading
 from runners.api.sight import Sight
 from runners.model.nouns import Job, Machine, Runner
+from runners.model.reason import Reason
 from runners.model.settings import PoolSettings, Settings
 from runners.model.snapshot import Pool
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.planning.plan import Held
+from runners.planning.spares import stale
 from runners.store.pools import PoolOverride
 from runners.wire.pool import Budget, PoolView, QueueSummary, Spares
 from runners.wire.times import maybe_rfc3339
@@ -116,6 +118,8 @@ def _pool_view(view: Scene, pool: PoolSettings, planned: Pool | None, held: tupl
         name: int(said.get(name, getattr(pool, name))) for name in ("max_machines", "ready", "stopped")
     }
     machines = [each for each in view.machines if each.pool == pool.name]
+    ready = _ready_spares(view, machines)
+    stopped = [each for each in machines if each.state is MachineState.STOPPED]
     runners = [each for each in view.runners if each.pool == pool.name]
     return PoolView(
         name=pool.name,
@@ -136,9 +140,10 @@ def _pool_view(view: Scene, pool: PoolSettings, planned: Pool | None, held: tupl
         runners=counts(runners, RunnerState),
         spares=Spares(
             stopped_wanted=now["stopped"],
-            stopped=sum(each.state is MachineState.STOPPED for each in machines),
+            stopped=len(stopped),
             ready_wanted=now["ready"],
-            ready=_ready_spares(view, machines),
+            ready=len(ready),
+            outdated=_outdated(view, planned, [*ready, *stopped]),
         ),
         queue=queue_summary(job for job in view.jobs if job.pool == pool.name),
         budget=money(pool.daily_budget_usd, 0.0 if planned is None else planned.spent_today_usd),
@@ -147,10 +152,19 @@ def _pool_view(view: Scene, pool: PoolSettings, planned: Pool | None, held: tupl
     )
 
 
-def _ready_spares(view: Scene, machines: Sequence[Machine]) -> int:
+def _ready_spares(view: Scene, machines: Sequence[Machine]) -> list[Machine]:
     """Ready Machines that no Runner is meant for yet. Every Runner counts here, seen or not."""
     meant = {each.machine_name for each in view.reading.runners if each.state is not RunnerState.RETIRING}
-    return sum(each.state is MachineState.READY and each.name not in meant for each in machines)
+    return [each for each in machines if each.state is MachineState.READY and each.name not in meant]
+
+
+def _outdated(view: Scene, planned: Pool | None, spares: Sequence[Machine]) -> int:
+    """How many spares the latest plan's image and classes have left behind."""
+    if view.latest is None or planned is None:
+        return 0
+    snapshot = view.latest.snapshot
+    whys = (stale(snapshot, planned, spare) for spare in spares)
+    return sum(why is not None and why.reason is Reason.SPARE_OUTDATED for why in whys)
 
 
 def _fields(override: PoolOverride) -> dict[str, bool | int | None]:

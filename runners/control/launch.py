@@ -70,9 +70,10 @@ async def _call(world: World, order: Order) -> str:
 
 
 def _claim_deadline(order: Order, world: World) -> float:
-    """A spare waits in its claim poll for as long as it may live; a cold Machine is waited for."""
+    """A spare waits in its claim poll until it has been replaced; a cold Machine is waited for."""
     timing = world.settings.timing
-    return timing.claim_deadline if order.runner is not None else timing.spare_max_age
+    longer = 0.0 if order.runner is not None else timing.spare_max_age
+    return longer + timing.claim_deadline
 
 
 def _launched(

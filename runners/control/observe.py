@@ -101,6 +101,7 @@ async def _snapshot(world: World) -> Snapshot:
         missing_credentials=world.missing_credentials(),
         pace=books.pace,
         swept=_swept_lately(world, now),
+        fingerprints=world.provider.fingerprints,
     )
 
 

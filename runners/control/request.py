@@ -97,6 +97,7 @@ def _new_machine(world: World, request: Launch, now: float) -> Machine:
         requested_at=now,
         state_at=now,
         boot=Boot(name, 1, now) if request.start else None,
+        fingerprint=world.provider.fingerprints.get(request.machine_class),
     )
 
 

@@ -92,6 +92,7 @@ class Machine:
         fly_id: Fly's id, None until the create's answer, the claim or a list tells it.
         boot: its latest start, None for a spare that was never started.
         destroy_sent_at: when a destroy was last committed.
+        fingerprint: of its machine class when it was made; None when that was not noted.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Machine:
     reason: Reason | None = None
     destroy_sent_at: float | None = None
     gone_at: float | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,7 @@ class Snapshot:
 
     Attributes:
         image: the runner image that spares must have.
+        fingerprints: by machine class, what its file makes of a Machine; spares must have been made so.
         jobs: waiting, queued and in_progress jobs, oldest first.
         machines: rows that are not gone, by request time.
         runners: rows that are not gone, by request time.
@@ -205,3 +206,4 @@ class Snapshot:
     missing_credentials: Mapping[str, str] = field(default_factory=dict)
     pace: Mapping[str, Pace] = field(default_factory=dict)
     swept: Mapping[str, float] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)

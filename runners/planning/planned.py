@@ -145,6 +145,7 @@ class _Rows:
             requested_at=now,
             state_at=now,
             boot=Boot(name, 1, now) if request.start else None,
+            fingerprint=self._before.fingerprints.get(request.machine_class),
         )
 
     def _delete(self, name: str) -> None:

@@ -27,13 +27,14 @@ ROUNDS = 6
 def plan(snapshot: Snapshot) -> Plan:
     """What to do now, and what was held back. Total: any Snapshot has a Plan."""
     world, decided = snapshot, tuple[Action, ...]()
-    for _ in range(ROUNDS):
-        actions, _held = _round(world, warm=False)
-        if not actions:
-            break
-        decided, world = (*decided, *actions), planned(world, actions)
-    actions, held = _round(world, warm=True)
-    return Plan((*decided, *actions), held)
+    held: tuple[Held, ...] = ()
+    for warm in (False, True):
+        for _ in range(ROUNDS):
+            actions, held = _round(world, warm=warm)
+            if not actions:
+                break
+            decided, world = (*decided, *actions), planned(world, actions)
+    return Plan(decided, held)
 
 
 def tallies_of(snapshot: Snapshot) -> tuple[Tally, ...]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from runners.model.nouns import Job
 from runners.model.reason import Reason, Why
 from runners.model.snapshot import Snapshot
-from runners.model.states import MachineState
 from runners.planning.places import EVERYWHERE, Places
 from runners.planning.plan import Action, BindSpare, Held, Launch, StartSpare
+from runners.planning.rollover import make_spares
 from runners.planning.spares import startable
 from runners.planning.tally import Tally
 
@@ -36,7 +36,7 @@ def provision(
         actions.extend(_for_demand(snapshot, books, ending))
     for books in tallies:
         if warm and _closed(snapshot, books) is None:
-            actions.extend(_for_warmth(books, ending))
+            actions.extend(make_spares(snapshot, books, ending))
     return tuple(actions), tuple(held)
 
 
@@ -77,22 +77,3 @@ def _launch(books: Tally, why: Why, job: Job) -> Launch:
         demand_at=job.accepted_at,
         registration=settings.registration,
     )
-
-
-def _for_warmth(books: Tally, ending: frozenset[str]) -> Iterator[Action]:
-    """Spares: Machine rows without a Runner, which mint nothing; none while a job of the pool waits."""
-    if books.missing:
-        return
-    settings = books.pool.settings
-    ready = [machine for machine in books.ready_spares if machine.name not in ending]
-    stopped = [machine for machine in books.stopped_spares if machine.name not in ending]
-    on_their_way = [
-        machine
-        for machine in books.machines
-        if machine.state is MachineState.CREATING and machine.boot is None
-    ]
-    why = Why(Reason.SPARE_WANTED, f"{settings.ready} ready and {settings.stopped} stopped spares are wanted")
-    for _ in range(settings.ready - len(ready)):
-        yield Launch(books.pool.name, settings.class_name, why)
-    for _ in range(settings.stopped - len(stopped) - len(on_their_way)):
-        yield Launch(books.pool.name, settings.class_name, why, start=False)

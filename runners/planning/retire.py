@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from runners.model.nouns import Machine, Runner
 from runners.model.reason import Reason, Why
 from runners.model.snapshot import Snapshot
-from runners.model.states import MachineState, RunnerState
+from runners.model.states import RunnerState
 from runners.planning.facts import may_be_registered, mint_is_out
 from runners.planning.plan import Action, Defer, Deregister, Destroy, Retire
-from runners.planning.spares import START_TRIES, host_was_full, never_starts, start_was_lost
+from runners.planning.rollover import LOST_START, end_spares
+from runners.planning.spares import start_was_lost
 from runners.planning.tally import UNCLAIMED_STATES, Tally, holds_machine, is_doubtful, is_forced
 
 # The Machine itself failed or is past its time: it must not serve as a spare, nor be waited for.
-_LOST_START = "its start did not arrive: Fly still shows the spare at rest"
 _FAULTY = (Reason.NEVER_STARTED, Reason.NEVER_CLAIMED, Reason.TOO_OLD)
 
 
@@ -85,7 +85,7 @@ def _unclaimed_too_long(snapshot: Snapshot, runner: Runner, machine: Machine) ->
     timing, boot = snapshot.timing, machine.boot
     since_request = snapshot.now - runner.requested_at
     if start_was_lost(snapshot, machine):
-        return Why(Reason.NEVER_STARTED, _LOST_START)
+        return Why(Reason.NEVER_STARTED, LOST_START)
     waiting_for_boot = boot is not None and boot.ready_at is None
     if boot is not None and waiting_for_boot and snapshot.now - boot.launched_at > timing.boot_deadline:
         if boot.started_at is None:
@@ -173,7 +173,7 @@ def _of_pool(snapshot: Snapshot, books: Tally, retired: set[str]) -> Iterator[Ac
         for runner in unclaimed[::-1][: max(0, excess)]:
             detail = f"{len(supply)} Runners on their way for {len(books.demand)} queued jobs"
             yield Retire(runner.name, Why(Reason.SURPLUS, detail))
-    yield from _spares(snapshot, books)
+    yield from end_spares(snapshot, books)
 
 
 def _idle_too_long(snapshot: Snapshot, books: Tally, idle: list[Runner]) -> Iterator[Action]:
@@ -192,52 +192,3 @@ def _idle_too_long(snapshot: Snapshot, books: Tally, idle: list[Runner]) -> Iter
         until = snapshot.now + wait
         detail = f"a runner was idle for {limit:g} s and GitHub did not give it the job (max-parallel?)"
         yield Defer(job.id, until, Why(Reason.NOT_DISPATCHED, detail, until))
-
-
-def _spares(snapshot: Snapshot, books: Tally) -> Iterator[Action]:
-    wanted = books.pool.settings
-    unneeded_ready = len(books.ready_spares) - len(books.missing) - wanted.ready
-    # The jobs that no ready spare serves are about to start a stopped one.
-    starting = max(0, len(books.missing) - len(books.ready_spares))
-    unneeded_stopped = len(books.stopped_spares) - starting - wanted.stopped
-    for machine in reversed(books.ready_spares):
-        why = _spare_overdue(snapshot, books, machine)
-        if why is None and unneeded_ready > 0 and _rested(snapshot, machine):
-            why = Why(Reason.SURPLUS, f"{wanted.ready} ready spares are wanted")
-        if why is not None:
-            unneeded_ready -= 1
-            yield from _destroy_unless_sent(snapshot, machine, why)
-    for machine in reversed(books.stopped_spares):
-        why = _spare_overdue(snapshot, books, machine)
-        if why is None and unneeded_stopped > 0:
-            why = Why(Reason.SURPLUS, f"{wanted.stopped} stopped spares are wanted")
-        if why is not None:
-            unneeded_stopped -= 1
-            yield from _destroy_unless_sent(snapshot, machine, why)
-
-
-def _rested(snapshot: Snapshot, machine: Machine) -> bool:
-    """A spare without a use is kept for a moment: the next job often comes at once."""
-    return snapshot.now - machine.state_at > snapshot.timing.idle_timeout
-
-
-def _spare_overdue(snapshot: Snapshot, books: Tally, machine: Machine) -> Why | None:
-    timing, boot = snapshot.timing, machine.boot
-    if books.pool.drained:
-        return Why(Reason.POOL_DRAINED, "the pool takes no new work")
-    if machine.image != snapshot.image or machine.machine_class != books.pool.settings.class_name:
-        return Why(Reason.SPARE_OUTDATED, "its image or class is no longer the pool's")
-    if host_was_full(machine):
-        return Why(Reason.LAUNCH_NO_CAPACITY, "its host has no room to start it; another takes its place")
-    if snapshot.now - machine.requested_at > timing.spare_max_age:
-        return Why(Reason.TOO_OLD, f"a spare older than {timing.spare_max_age:g} s")
-    if never_starts(machine):
-        return Why(
-            Reason.LAUNCH_NOT_READY, f"Fly would not start it {START_TRIES} times; another takes its place"
-        )
-    if start_was_lost(snapshot, machine):
-        return Why(Reason.NEVER_STARTED, _LOST_START)
-    silent = boot is not None and boot.ready_at is None and machine.state is not MachineState.STOPPED
-    if silent and boot is not None and snapshot.now - boot.launched_at > timing.boot_deadline:
-        return Why(Reason.NEVER_STARTED, f"a spare that did not call within {timing.boot_deadline:g} s")
-    return None

@@ -11,6 +11,7 @@ from runners.model.nouns import Machine
 from runners.model.reason import Reason, Why
 from runners.model.snapshot import Snapshot
 from runners.planning.plan import Destroy, Held
+from runners.planning.rollover import gives_room
 from runners.planning.tally import Tally
 
 
@@ -29,7 +30,16 @@ def make_room(snapshot: Snapshot, tallies: tuple[Tally, ...], held: tuple[Held, 
     left = [spare for books in reversed(tallies) for spare in _spares(books) if spare.name not in taken]
     why = Why(Reason.FLEET_AT_MAX, "the fleet is at its cap; the spare makes room")
     chosen.extend(Destroy(spare.name, why) for spare in left[: max(0, need)])
-    return tuple(chosen)
+    return (*chosen, *_rolled(snapshot, tallies, held)) if not chosen else tuple(chosen)
+
+
+def _rolled(snapshot: Snapshot, tallies: tuple[Tally, ...], held: tuple[Held, ...]) -> Iterator[Destroy]:
+    """The stale spares that give their room to new ones, which found none."""
+    capped = (Reason.POOL_AT_MAX, Reason.FLEET_AT_MAX)
+    waiting = {entry.target for entry in held if entry.why.reason in capped}
+    for books in tallies:
+        if f"pool/{books.pool.name}" in waiting and (end := gives_room(snapshot, books)) is not None:
+            yield end
 
 
 def _waiting(tallies: tuple[Tally, ...], held: tuple[Held, ...], alive: Counter[str]) -> int:

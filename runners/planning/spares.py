@@ -1,4 +1,4 @@
-"""Spares: Machine rows without a Runner. Which may be started now, and which never will be.
+"""Spares: Machine rows without a Runner. Which may be started now, which never will be, which are stale.
 
 Fly's documentation does not say what becomes of a Machine created with ``skip_launch``. It may turn
 ``stopped`` within seconds, or stay ``created``, a start being refused until its image is in place; both are
@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from runners.model.nouns import Machine
-from runners.model.reason import Reason
-from runners.model.snapshot import SeenMachine, Snapshot
+from runners.model.reason import Reason, Why
+from runners.model.snapshot import Pool, SeenMachine, Snapshot
 from runners.model.states import MachineState
 
 # A spare that Fly would not start this often is not going to.
@@ -58,6 +58,20 @@ def _rests(snapshot: Snapshot, spare: Machine) -> bool:
     timing = snapshot.timing
     rest = timing.start_again if spare.reason is Reason.LAUNCH_NOT_READY else timing.capacity_memory
     return host_was_full(spare) or snapshot.now - spare.state_at <= rest
+
+
+def stale(snapshot: Snapshot, pool: Pool, machine: Machine) -> Why | None:
+    """Why a spare is to be replaced by and by, or None; see ``rollover``."""
+    class_name = pool.settings.class_name
+    if machine.image != snapshot.image:
+        return Why(Reason.SPARE_OUTDATED, "its image is no longer the pool's")
+    if machine.machine_class != class_name:
+        return Why(Reason.SPARE_OUTDATED, f"the pool's machine class is {class_name} now")
+    if machine.fingerprint != snapshot.fingerprints.get(class_name):
+        return Why(Reason.SPARE_OUTDATED, f"the file of machine class {class_name} has changed")
+    if snapshot.now - machine.requested_at > snapshot.timing.spare_max_age:
+        return Why(Reason.TOO_OLD, f"a spare older than {snapshot.timing.spare_max_age:g} s")
+    return None
 
 
 def is_in_place(snapshot: Snapshot, spare: Machine) -> bool:

@@ -9,6 +9,7 @@ from runners.model.nouns import Job, Machine, Runner
 from runners.model.reason import Reason
 from runners.model.snapshot import Pool, Snapshot
 from runners.model.states import JobState, MachineState, RunnerState
+from runners.planning.spares import stale
 
 SUPPLY_STATES = (
     RunnerState.REQUESTED,
@@ -30,8 +31,8 @@ class Tally:
         supply: Runners that can still take a job, the furthest along first.
         unnamed: Runners that have just taken a job GitHub has not named yet; see ``has_unnamed_job``.
         doubtful: Runners whose Machine's create was lost and which no reading shows; they count against caps.
-        ready_spares: Machines booting or ready without a Runner, the furthest along first.
-        stopped_spares: stopped spares, oldest first.
+        ready_spares: Machines booting or ready without a Runner, the furthest along first, then stale last.
+        stopped_spares: stopped spares, stale ones last, then oldest first.
         machines: all its Machines.
     """
 
@@ -78,7 +79,12 @@ def tally(snapshot: Snapshot, pool: Pool) -> Tally:
         and not is_doubtful(snapshot, machine)
     ]
     ready.sort(
-        key=lambda machine: (machine.state is not MachineState.READY, machine.requested_at, machine.name)
+        key=lambda machine: (
+            machine.state is not MachineState.READY,
+            stale(snapshot, pool, machine) is not None,
+            machine.requested_at,
+            machine.name,
+        )
     )
     stopped = [
         machine
@@ -87,7 +93,13 @@ def tally(snapshot: Snapshot, pool: Pool) -> Tally:
         and machine.name not in taken
         and machine.destroy_sent_at is None
     ]
-    stopped.sort(key=lambda machine: (machine.requested_at, machine.name))
+    stopped.sort(
+        key=lambda machine: (
+            stale(snapshot, pool, machine) is not None,
+            machine.requested_at,
+            machine.name,
+        )
+    )
     return Tally(
         pool=pool,
         demand=tuple(job for job in queued if job.not_before <= snapshot.now),

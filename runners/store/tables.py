@@ -98,6 +98,7 @@ machines = Table(
     Column("destroy_sent_at", Double),
     Column("gone_at", Double),
     Column("previous_state", Word(MachineState)),
+    Column("fingerprint", Text),
     # The seq of the latest row in boots, 0 for none: a live read joins one boot without searching for it.
     Column("last_boot", Integer, nullable=False),
     Index(

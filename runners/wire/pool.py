@@ -34,12 +34,14 @@ class Spares(Answer):
         stopped: stopped spares there are.
         ready_wanted: booted spares to keep.
         ready: booted spares that wait in the claim poll.
+        outdated: those of both that are of an older image or class; each stays until a new one is in place.
     """
 
     stopped_wanted: int = Field(ge=0)
     stopped: int = Field(ge=0)
     ready_wanted: int = Field(ge=0)
     ready: int = Field(ge=0)
+    outdated: int = Field(0, ge=0)
 
 
 class Budget(Answer):

@@ -1,7 +1,5 @@
 """Step 1: what takes no more work, and the next step of what is ending."""
 
-import pytest
-
 from runners.model.reason import Reason
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.planning.plan import Defer, Deregister, Destroy, Retire
@@ -11,7 +9,6 @@ from tests.planning.builders import (
     TIMING,
     job,
     machine,
-    machines_read,
     pool,
     ready,
     registered,
@@ -142,13 +139,6 @@ def test_a_drained_pool_takes_no_new_work_and_keeps_no_spares():
     }
     assert reasons(Retire, **fields) == {Reason.POOL_DRAINED}
     assert {action.machine for action in decided(Destroy, **fields)} == {rows[0].name, rows[1].name}
-
-
-@pytest.mark.parametrize("change", [{"image": "old"}, {"machine_class": "other"}])
-def test_a_spare_of_an_old_image_or_class_is_rolled_over(change):
-    spare = ready(1, **change)
-    fields = {"machines": (spare,), "pools": (pool(ready=1),), "fly": machines_read()}
-    assert reasons(Destroy, **fields) == {Reason.SPARE_OUTDATED}
 
 
 def test_an_unneeded_spare_rests_a_while_before_it_is_destroyed():

@@ -324,15 +324,6 @@ def test_a_pool_removed_from_the_settings_ends_what_is_not_busy():
     }
 
 
-def test_an_image_change_rolls_spares_over_and_touches_no_runner():
-    spare, used = ready(1, image="old"), machine(2, state=MachineState.BOUND, image="old")
-    before = snapshot(
-        pools=(pool(ready=1),), machines=(spare, used), runners=(runner(used, RunnerState.IDLE),)
-    )
-    destroy, launch = plan(before).actions
-    assert (destroy.machine, type(launch), launch.job_id) == (spare.name, Launch, None)
-
-
 def test_a_machine_that_is_silent_too_long_is_not_given_to_another_job():
     row = machine(state=MachineState.CREATING, fly_id=None, age=TIMING.boot_deadline + 5)
     assert set(kinds(snapshot(machines=(row,), jobs=(job(),)))) == {Destroy, Launch}

@@ -90,6 +90,7 @@ def machines(draw: st.DrawFn, number: int) -> Machine:
             )
         ),
         destroy_sent_at=_ago(draw) if draw(st.integers(0, 4)) == 0 else None,
+        fingerprint=draw(st.sampled_from((None, None, "f-1"))),
     )
 
 
@@ -242,5 +243,6 @@ def snapshots(draw: st.DrawFn, *, blind: bool = False) -> Snapshot:
         missing_credentials=draw(
             st.sampled_from(({}, {}, {}, {"fly": "FLY_API_TOKEN"}, {"github:acme": "TOKEN"}))
         ),
+        fingerprints=draw(st.sampled_from(({}, {}, {"web": "f-1"}))),
         pace=draw(st.sampled_from(({}, {"web": Pace(20.0, 60.0, 300.0, 12)}))),
     )

@@ -40,6 +40,7 @@ class Rows:
 
     fleet: str
     image: str
+    fingerprints: dict[str, str] = field(default_factory=dict)
     jobs: dict[int, Job] = field(default_factory=dict)
     machines: dict[str, Machine] = field(default_factory=dict)
     runners: dict[str, Runner] = field(default_factory=dict)
@@ -159,6 +160,7 @@ class Rows:
                 now,
                 now,
                 Boot(name, 1, now) if request.start else None,
+                fingerprint=self.fingerprints.get(request.machine_class),
             )
             self.machines[name] = machine
             self.creates.append((request.app, now))
@@ -220,7 +222,7 @@ class Rows:
 
 def applied(before: Snapshot, plan: Plan) -> Snapshot:
     """The Snapshot whose rows are what control commits for this plan, before any call is answered."""
-    rows = Rows(before.fleet_name, before.image, mark="y")
+    rows = Rows(before.fleet_name, before.image, dict(before.fingerprints), mark="y")
     rows.jobs = {job.id: job for job in before.jobs}
     rows.machines = {machine.name: machine for machine in before.machines}
     rows.runners = {runner.name: runner for runner in before.runners}

@@ -61,6 +61,8 @@ def scripted_world(seed: int) -> World:
         world.at(
             dice.uniform(10, 800), lambda: setattr(world.rows, "image", IMAGE.replace("a" * 64, "b" * 64))
         )
+    if lots.random() < 0.3:
+        world.at(lots.uniform(10, 800), lambda: world.rows.fingerprints.update(web="f-2"))
     if dice.random() < 0.3:
         world.at(dice.uniform(10, 800), lambda: _remove(world, "big"))
         world.at(1800, lambda: _set(world, pools()))

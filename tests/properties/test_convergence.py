@@ -8,8 +8,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from runners.model.states import JobState
+from runners.model.states import JobState, MachineState
 from runners.model.timing import Timing
+from runners.planning.plan import Destroy
+from runners.planning.spares import is_in_place
+from runners.planning.tally import tally
 from tests.planning.builders import pool
 from tests.properties.script import scripted_world
 from tests.properties.things import Luck, SpareLuck
@@ -101,6 +104,35 @@ def test_whatever_becomes_of_stopped_spares_every_job_is_served_soon(luck: Spare
     assert len(waits) == 6
     assert max(waits) < 90
     assert world.launches <= 30
+
+
+@pytest.mark.parametrize(("cap", "least"), [(20, 5), (6, 5), (5, 4)])
+def test_a_new_image_or_class_file_leaves_the_fleet_as_warm_as_it_was(cap, least):
+    """Where the cap has room for one more Machine; without any, one spare less for a while."""
+    of_pool = pool("web", stopped=3, ready=2, max_machines=cap)
+    world = World((of_pool,), Timing(), Luck(), 5, max_machines=20)
+    warmest: list[int] = []
+
+    def count(_world, before, plan):
+        ends = {action.machine for action in plan.actions if isinstance(action, Destroy)}
+        books = tally(before, of_pool)
+        usable = [row for row in books.ready_spares if row.state is MachineState.READY]
+        usable += [row for row in books.stopped_spares if is_in_place(before, row)]
+        warmest.append(len([row for row in usable if row.name not in ends]))
+
+    world.run(300)
+    world.every_pass = count
+    for change in ({"image": "image@sha256:bb"}, {"fingerprints": {"web": "f-2"}}):
+        for name, value in change.items():
+            setattr(world.rows, name, value)
+        world.run(1200)
+        rows = world.rows.live_machines()
+        assert len(rows) == 5
+        assert {(row.image, row.fingerprint) for row in rows} == {
+            (world.rows.image, world.rows.fingerprints.get("web"))
+        }
+    assert min(warmest) == least
+    assert world.breaches == []
 
 
 def test_a_refused_mint_is_asked_again_once_per_backoff_and_keeps_the_machine():

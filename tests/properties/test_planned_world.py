@@ -72,6 +72,7 @@ def _world(before):
     numbers = itertools.count()
     return SimpleNamespace(
         clock=OneTime(before.now),
+        provider=SimpleNamespace(fingerprints=before.fingerprints),
         settings=settings,
         holder=HOLDER,
         unique=lambda: f"n{next(numbers):09d}",

@@ -160,6 +160,7 @@ class World(GitHubSide, FlySide, Calls):
             github={scope: young(self.runner_readings.get(scope), hub_old) for scope in scopes},
             refusals=tuple(self.refusals),
             swept=dict(self.rows.swept),
+            fingerprints=dict(self.rows.fingerprints),
         )
 
     def _plan(self) -> None:
