@@ -110,6 +110,7 @@ def run(tmp_path):
         own = {key: value for key, value in found.get("env", {}).items() if "${{" not in value}
         given = {
             "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(tmp_path),
             "GITHUB_WORKSPACE": str(tmp_path / "work"),
             "RUNNER_TEMP": str(tmp_path / "work"),
             **own,
@@ -201,11 +202,14 @@ def test_flys_socket_is_probed_without_showing_a_token(run, tmp_path):
     assert "not there" in held(run(name, API=str(tmp_path / "none")))
     socket_path = str(tmp_path / "api")
     with socketserver.UnixStreamServer(socket_path, socketserver.BaseRequestHandler):
-        said = held(run(name, programs={"curl": "printf 200"}, API=socket_path))
+        said = held(run(name, programs={"curl": "printf 200", "sudo": "exit 1"}, API=socket_path))
         assert "::warning::" in said
-        said = held(run(name, programs={"curl": "printf 000; exit 7"}, API=socket_path))
+        silent = {"curl": "printf 000; exit 7", "sudo": "exit 1"}
+        said = held(run(name, programs=silent, API=socket_path))
         assert "::warning::" not in said
         assert "HTTP 000" in said
+        said = held(run(name, programs={**silent, "sudo": "printf 200"}, API=socket_path))
+        assert "::warning::" in said
 
 
 def test_disks_are_measured_and_a_full_one_fails(run, tmp_path):
@@ -216,9 +220,12 @@ def test_disks_are_measured_and_a_full_one_fails(run, tmp_path):
     assert not list(tmp_path.glob("work/*.dd"))
 
 
-@pytest.mark.parametrize(("driver", "ends"), [("overlay2", held), ("overlayfs", held), ("vfs", broken)])
+@pytest.mark.parametrize(
+    ("driver", "ends"), [("overlay2", held), ("overlayfs", held), ("fuse-overlayfs", held), ("vfs", broken)]
+)
 def test_a_storage_driver_that_copies_whole_layers_fails(run, driver, ends):
-    ends(run("Docker keeps its layers on a proper file system", programs={"docker": f"echo {driver}"}))
+    name = "Docker keeps its layers on a proper file system"
+    ends(run(name, programs={"docker": f"echo {driver}"}))
 
 
 def test_the_service_container_must_answer(run):

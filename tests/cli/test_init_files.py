@@ -33,6 +33,14 @@ KINDS = {
         "ready": 1,
     },
     "small": {"credentials": "app"},
+    "leased-at-fly": {
+        "credentials": "lease",
+        "infisical_project": "p1",
+        "infisical_project_slug": "runners",
+        "infisical_auth": "fly-oidc",
+        "infisical_identity": "i1",
+        "image": IMAGE,
+    },
 }
 
 
@@ -60,15 +68,14 @@ def test_a_file_is_word_for_word_its_golden_one(kind, name):
 
 def test_every_combination_that_init_accepts_is_a_fleet_that_loads():
     loaded = 0
-    for credentials, registration, secrets in itertools.product(
-        ("published", "lease", "app"), ("jit", "token", "auto"), ("local", "infisical")
+    for credentials, registration, secrets, dispatcher in itertools.product(
+        ("published", "lease", "app"), ("jit", "token", "auto"), ("local", "infisical"), ("host", "fly")
     ):
         for whose in ({"org": "acme"}, {"repository": "acme/web"}):
             where = {"fly_org": "acme", "public_url": WHERE["public_url"], **whose}
             how = {"credentials": credentials, "registration": registration, "secrets": secrets}
-            choices = choose(
-                {**where, **how, "infisical_project": "p", "app_id": "1", "image": IMAGE, "stopped": 3}
-            )
+            more = {"infisical_project": "p", "infisical_project_slug": "s", "app_id": "1", "image": IMAGE}
+            choices = choose({**where, **how, **more, "dispatcher": dispatcher, "stopped": 3})
             if not isinstance(choices, Choices):
                 continue
             settings = check_settings(tomllib.loads(fleet_toml(choices)), "fleet.toml")
@@ -78,8 +85,9 @@ def test_every_combination_that_init_accepts_is_a_fleet_that_loads():
             )
             assert (settings.fleet.secrets, settings.pools[0].scope) == (secrets, choices.scope)
             assert (settings.fly.image, settings.pools[0].stopped) == (IMAGE, 3)
+            assert (settings.fleet.secrets_file is None) == (dispatcher == "fly")
             loaded += 1
-    assert loaded >= 12
+    assert loaded == 42
 
 
 def test_what_is_still_missing_is_in_the_file_as_a_comment_that_completes_it():

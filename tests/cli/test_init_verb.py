@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import tomllib
 
 import pytest
@@ -69,7 +68,7 @@ def test_the_written_fleet_is_the_one_that_was_asked_for(tmp_path):
         ({"public_url": "runners.acme.example"}, "--public-url: found 'runners.acme.example', expected"),
         ({"public_url": "https://[::1"}, "--public-url: found 'https://[::1', expected"),
         ({"class": "huge"}, "--class: found 'huge', expected a machine class: large, medium, small, xlarge"),
-        ({"regions": "iad,europe"}, "--regions: found 'europe', expected codes of Fly regions"),
+        ({"regions": "iad,europe"}, "--regions: found 'europe', expected three lower-case letters"),
         ({"apps": "Upper_Case"}, "--apps: found 'Upper_Case', expected a Fly app"),
         ({"apps": "a" * 63}, "--apps: found 'aaaaaaaa"),
         ({"name": "n" * 31}, "--name: found 'nnnnnnn"),
@@ -79,8 +78,16 @@ def test_the_written_fleet_is_the_one_that_was_asked_for(tmp_path):
         ({"secrets": "vault"}, "--secrets: found 'vault', expected one of local, infisical"),
         (
             {"image": "registry.fly.io/a:latest"},
-            "--image: found 'registry.fly.io/a:latest', expected an image by",
+            "--image: found 'registry.fly.io/a:latest', expected NAME@sha256:",
         ),
+        ({"dispatcher": "moon"}, "--dispatcher: found 'moon', expected one of host, fly"),
+        ({"credentials": "lease"}, "--infisical-project-slug: found nothing, expected the slug"),
+        ({"infisical_auth": "fly-oidc"}, "--infisical-identity: found nothing, expected the id"),
+        (
+            {"infisical_auth": "fly-oidc", "infisical_identity": "i", "dispatcher": "host"},
+            "--dispatcher: found 'host', expected fly: --infisical-auth fly-oidc logs in as a Machine",
+        ),
+        ({"credentials": "app", "dispatcher": "fly"}, "--secrets: found 'local', expected infisical: at Fly"),
         ({"infisical_path": "runners"}, "--infisical-path: found 'runners', expected a folder"),
         ({"runner_group": "a\nb"}, "--runner-group: found 'a\\nb', expected the name"),
     ],
@@ -197,7 +204,8 @@ def test_who_leaves_the_questions_writes_nothing(tmp_path):
     opened = Terminal(("init", "folder"), {}, tmp_path)
     try:
         opened.until("GitHub organization: ")
-        assert opened.ended(signal.SIGINT) == 1
+        os.write(opened._master, b"\x04")
+        assert opened.ended() == 1
         assert "Nothing was written." in opened.shown
     finally:
         opened.close()

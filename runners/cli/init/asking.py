@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from runners.cli.init.choices import INFISICAL, defaults
+from runners.cli.init.choices import FLY_OIDC, INFISICAL, LEASE, defaults
 from runners.cli.init.rules import RULES
 
 # In the order in which they are asked; the rest has defaults that are seldom changed.
@@ -19,6 +19,8 @@ QUESTIONS: Mapping[str, str] = {
     "credentials": "Access to GitHub",
     "registration": "Registration",
     "infisical_project": "Infisical project id",
+    "infisical_project_slug": "Infisical project slug",
+    "infisical_identity": "Infisical identity of the dispatcher",
     "app_id": "GitHub App id (empty: later)",
     "image": "Runner image by digest (empty: later)",
 }
@@ -37,10 +39,20 @@ def ask(given: Mapping[str, Any]) -> dict[str, Any]:
         if key in told or (key == "org" and "repository" in told):
             continue
         known = defaults(told)
-        if key == "infisical_project" and told.get("secrets", known["secrets"]) != INFISICAL:
+        if key.startswith("infisical_") and not _needed(key, {**known, **told}):
             continue
         told[key] = _answer(key, question, known.get(key))
     return told
+
+
+def _needed(key: str, whole: Mapping[str, Any]) -> bool:
+    """Whether this way of access asks for it of Infisical."""
+    asked = {
+        "infisical_project": True,
+        "infisical_project_slug": bool(whole["credentials"] == LEASE),
+        "infisical_identity": bool(whole["infisical_auth"] == FLY_OIDC),
+    }
+    return asked[key] and bool(whole["secrets"] == INFISICAL)
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runners.cli.init.rules import RULES, Wrong, quoted, whole_class
+from runners.cli.init.rules import FLY, HOST, RULES, Wrong, quoted, whole_class
 
 PUBLISHED, LEASE, APP = "published", "lease", "app"
 """The ways of access to GitHub."""
 INFISICAL, LOCAL = "infisical", "local"
 """The places of secrets."""
+UNIVERSAL, FLY_OIDC = "universal", "fly-oidc"
+"""The ways to log in to Infisical."""
 
 _NAME_MAX = 30
 
@@ -25,6 +27,7 @@ class Choices:
         infisical_url: "" for Infisical's own cloud.
         app_id: of the GitHub App, "" while there is none.
         image: the runner image by digest, "" while there is none.
+        dispatcher: where it runs; at Fly its image sets host and port, and Fly its environment.
     """
 
     name: str
@@ -39,11 +42,15 @@ class Choices:
     runner_group: str
     secrets: str
     infisical_project: str
+    infisical_project_slug: str
+    infisical_auth: str
+    infisical_identity: str
     infisical_environment: str
     infisical_path: str
     infisical_url: str
     app_id: str
     image: str
+    dispatcher: str
     max_machines: int
     daily_budget_usd: float
     stopped: int
@@ -81,11 +88,15 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
         # A publisher's tokens and Infisical's leases are in Infisical.
         "secrets": LOCAL if credentials == APP else INFISICAL,
         "infisical_project": "",
+        "infisical_project_slug": "",
+        "infisical_auth": UNIVERSAL,
+        "infisical_identity": "",
         "infisical_environment": "prod",
         "infisical_path": "/",
         "infisical_url": "",
         "app_id": "",
         "image": "",
+        "dispatcher": FLY if given.get("infisical_auth") == FLY_OIDC else HOST,
         "max_machines": 10,
         "daily_budget_usd": 25.0,
         "stopped": 0,
@@ -132,8 +143,22 @@ def _of_secrets(told: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[W
     credentials = whole["credentials"]
     if whole["secrets"] == LOCAL and credentials in (PUBLISHED, LEASE):
         yield Wrong("--secrets", quoted(LOCAL), f"infisical: --credentials {credentials} keeps tokens there")
-    if whole["secrets"] == INFISICAL and "infisical_project" not in told:
+    if whole["secrets"] != INFISICAL:
+        if whole["dispatcher"] == FLY and credentials == APP:
+            # FLY_API_TOKEN would have to be a secret of the Fly app, and Fly keeps such names for itself.
+            yield Wrong(
+                "--secrets", quoted(LOCAL), "infisical: at Fly no secret may have a name like FLY_API_TOKEN"
+            )
+        return
+    if "infisical_project" not in told:
         yield RULES["infisical_project"].missing()
+    if credentials == LEASE and "infisical_project_slug" not in told:
+        yield RULES["infisical_project_slug"].missing()
+    if whole["infisical_auth"] == FLY_OIDC:
+        if "infisical_identity" not in told:
+            yield RULES["infisical_identity"].missing()
+        if whole["dispatcher"] == HOST:
+            yield Wrong("--dispatcher", quoted(HOST), "fly: --infisical-auth fly-oidc logs in as a Machine")
 
 
 def _as_name(org: str) -> str:

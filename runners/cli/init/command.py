@@ -66,6 +66,16 @@ def init(
     infisical_project: Annotated[
         str, typer.Option("--infisical-project", help="Id of the Infisical project.")
     ] = "",
+    infisical_project_slug: Annotated[
+        str, typer.Option("--infisical-project-slug", help="Its slug; --credentials lease needs it.")
+    ] = "",
+    infisical_auth: Annotated[
+        str, typer.Option("--infisical-auth", help="How to log in: universal (default) or fly-oidc.")
+    ] = "",
+    infisical_identity: Annotated[
+        str,
+        typer.Option("--infisical-identity", help="Id of the dispatcher's identity; fly-oidc needs it."),
+    ] = "",
     infisical_environment: Annotated[
         str, typer.Option("--infisical-environment", help="Its environment; prod by default.")
     ] = "",
@@ -77,6 +87,10 @@ def init(
     ] = "",
     app_id: Annotated[str, typer.Option("--app-id", help="The GitHub App's id; may come later.")] = "",
     image: Annotated[str, typer.Option("--image", help="The runner image by digest; may come later.")] = "",
+    dispatcher: Annotated[
+        str,
+        typer.Option("--dispatcher", help="Where it runs: host (default, a host of yours) or fly."),
+    ] = "",
     max_machines: Annotated[
         int | None, typer.Option("--max-machines", min=1, max=10_000, help="Cap of each pool; 10 by default.")
     ] = None,
@@ -115,11 +129,15 @@ def init(
         "runner_group": runner_group,
         "secrets": secrets,
         "infisical_project": infisical_project,
+        "infisical_project_slug": infisical_project_slug,
+        "infisical_auth": infisical_auth,
+        "infisical_identity": infisical_identity,
         "infisical_environment": infisical_environment,
         "infisical_path": infisical_path,
         "infisical_url": infisical_url,
         "app_id": app_id,
         "image": image,
+        "dispatcher": dispatcher,
         "max_machines": max_machines,
         "daily_budget_usd": daily_budget,
         "stopped": stopped,

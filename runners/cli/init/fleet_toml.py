@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping
 
-from runners.cli.init.choices import APP, INFISICAL, PUBLISHED, Choices
+from runners.cli.init.choices import APP, FLY_OIDC, INFISICAL, LEASE, PUBLISHED, Choices
+from runners.cli.init.rules import HOST
 from runners.model.settings import FleetSettings, PoolSettings
 
 SECRETS_FILE = "dispatcher.secrets"
@@ -43,14 +44,19 @@ def _fleet(choices: Choices) -> Iterator[str]:
     yield _set("name", choices.name)
     yield "# GitHub and Machines reach the dispatcher here."
     yield _set("public_url", choices.public_url)
-    yield "# Behind a proxy that speaks TLS."
-    yield _set("host", _default("host"))
-    yield _set("port", _default("port"))
+    if choices.dispatcher == HOST:
+        yield "# Behind a proxy that speaks TLS."
+        yield _set("host", _default("host"))
+        yield _set("port", _default("port"))
+    else:
+        yield "# Host and port are the image's; the database is on the volume, where the image starts."
     yield _set("database_url", f"sqlite:///{DATABASE}")
     yield "# Most Machines of all pools together, and most dollars a day (UTC): no launch goes past either."
     yield _set("max_machines", choices.max_machines * len(choices.classes))
     yield _set("daily_budget_usd", choices.daily_budget_usd)
     yield _set("secrets", choices.secrets)
+    if choices.dispatcher != HOST:
+        return
     what = "What opens Infisical" if choices.secrets == INFISICAL else "All credentials"
     yield f"# {what}, as NAME=value lines; only its owner may read it (mode 0600)."
     yield _set("secrets_file", SECRETS_FILE)
@@ -83,6 +89,12 @@ def _infisical(choices: Choices) -> Iterator[str]:
     yield _set("project_id", choices.infisical_project)
     yield _set("environment", choices.infisical_environment)
     yield _set("path", choices.infisical_path)
+    yield _set("auth", choices.infisical_auth)
+    if choices.infisical_auth == FLY_OIDC:
+        yield "# Of the dispatcher alone: what the publisher's fleet.toml names is another identity."
+        yield _set("identity_id", choices.infisical_identity)
+    if choices.credentials == LEASE:
+        yield _set("project_slug", choices.infisical_project_slug)
 
 
 def _pool(choices: Choices, name: str) -> Iterator[str]:

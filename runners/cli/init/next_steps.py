@@ -7,6 +7,7 @@ from pathlib import Path
 from runners.cli.init.canary import WORKFLOW
 from runners.cli.init.choices import INFISICAL, PUBLISHED, Choices
 from runners.cli.init.fleet_toml import APP_ID, IMAGE, PUBLISHER_SECRETS_FILE, SECRETS_FILE, missing
+from runners.cli.init.rules import HOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ def next_steps(choices: Choices, workflow: Path) -> tuple[Step, ...]:
     return (
         *_outside(choices),
         *_secrets(choices),
+        *_deploy(choices),
         Step("Ask whether anything is wrong; each line that failed has its next step.", ("fly-gha doctor",)),
         *_processes(choices),
         _canary(choices, workflow),
@@ -67,13 +69,27 @@ def _secrets(choices: Choices) -> Iterator[Step]:
             f"Put the secrets that PERMISSIONS.md names into folder {choices.infisical_path} of "
             f"{choices.infisical_environment} in Infisical, and make the identities there."
         )
+    if choices.dispatcher != HOST:
+        return
     yield Step(
         "Write the secrets that PERMISSIONS.md names for each process into its file, as NAME=value lines.",
         tuple(f"install -m 600 /dev/null {name}" for name in files),
     )
 
 
+def _deploy(choices: Choices) -> Iterator[Step]:
+    """At Fly each process is an app of its own, whose secrets Fly keeps."""
+    if choices.dispatcher != HOST:
+        what = "dispatcher and publisher" if choices.credentials == PUBLISHED else "the dispatcher"
+        yield Step(
+            f"Deploy {what} as docs/deploy.md says; the secrets that PERMISSIONS.md names for a process are "
+            "those of its Fly app. The commands below are then run there, by `fly ssh console`."
+        )
+
+
 def _processes(choices: Choices) -> Iterator[Step]:
+    if choices.dispatcher != HOST:
+        return
     if choices.credentials == PUBLISHED:
         publish = f"FLY_GHA_FLEET__SECRETS_FILE={PUBLISHER_SECRETS_FILE} fly-gha tokens publish"
         yield Step("Keep GitHub's tokens fresh: the one process that holds the App's key.", (publish,))

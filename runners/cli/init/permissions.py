@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from runners.cli.doctor.checks_github import EVENT
-from runners.cli.init.choices import APP, INFISICAL, LEASE, PUBLISHED, Choices
+from runners.cli.init.choices import APP, FLY_OIDC, INFISICAL, LEASE, PUBLISHED, Choices
 from runners.connections import ALWAYS_NEEDED
 from runners.github.app_auth import ORGANIZATION_PERMISSIONS, REPOSITORY_PERMISSIONS
+from runners.model.settings import InfisicalSettings
 from runners.secrets.names import CREDENTIALS, installation_token_name, registration_token_name
 
 WEBHOOK_PATH = "/webhooks/github"
@@ -113,6 +114,17 @@ def _infisical(choices: Choices) -> Iterator[Right]:
             f"lease dynamic secrets in {place}",
             f"GitHub's tokens of {choices.owner}; each carries all rights of the installation",
         )
+        dynamic = InfisicalSettings().dynamic_secret_of(choices.owner)
+        yield Right(
+            "Infisical", f"Dynamic secret {dynamic}", "", "of the type GitHub: App id, key, installation id"
+        )
+    if choices.infisical_auth == FLY_OIDC:
+        yield Right(
+            "Infisical",
+            "OIDC Auth of each identity",
+            f"boundSubject {choices.fly_org}:APP:* and boundClaims app_name = APP",
+            "logs in as the Machine it runs on: docs/credentials.md",
+        )
     yield Right("Infisical", "Identity of the runner apps", "none", "job code could log in as its Machine")
 
 
@@ -128,7 +140,7 @@ def _secrets(choices: Choices) -> Iterator[Right]:
         if choices.registration != "jit":
             yield Right(place, registration_token_name(choices.scope), "", by_publisher)
         yield _secret("Secrets of the publisher", APP_KEY)
-    if choices.secrets == INFISICAL:
+    if choices.secrets == INFISICAL and choices.infisical_auth != FLY_OIDC:
         for name in ("INFISICAL_CLIENT_ID", "INFISICAL_CLIENT_SECRET"):
             yield _secret("Secrets of the dispatcher", name)
             if choices.credentials == PUBLISHED:

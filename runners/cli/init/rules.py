@@ -7,16 +7,28 @@ from typing import get_args
 from urllib.parse import urlsplit
 
 from machines.classes import load_classes
-from runners.model.settings import IMAGE, NAME, PATTERN_WORDS, FleetSettings, GitHubSettings, PoolSettings
+from runners.model.settings import (
+    IMAGE,
+    NAME,
+    PATTERN_WORDS,
+    REGION,
+    FleetSettings,
+    GitHubSettings,
+    InfisicalSettings,
+    PoolSettings,
+    Section,
+)
 
 CLASS_PREFIX = "gha-"
+HOST, FLY = "host", "fly"
+WHERE = (HOST, FLY)
+"""Where the dispatcher may run: a host of one's own, or a Machine at Fly."""
 
 # GitHub's own limit on a login, with a letter or digit at both ends.
 _LOGIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?"
 _REPOSITORY = rf"{_LOGIN}/[A-Za-z0-9._-]{{1,100}}"
 # Fly's names of apps and organizations: under 63 characters (text of its own refusal).
 _SLUG = r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?"
-_REGION = r"[a-z]{3}"
 _APP_ID = r"[A-Za-z0-9]{1,40}"
 # A dispatcher beside simulators speaks http; anywhere else its answers would be read on the way.
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -110,14 +122,19 @@ def _rule(option: str, ok: Callable[[str], bool], expected: str | Callable[[], s
     return Rule(option, ok, expected if callable(expected) else lambda: expected)
 
 
-def _words(option: str, section: type[FleetSettings | GitHubSettings | PoolSettings], key: str) -> Rule:
+def _settings_own(option: str, pattern: str) -> Rule:
+    """What a setting's own pattern asks for."""
+    return _rule(option, _like(pattern), PATTERN_WORDS[pattern])
+
+
+def _words(option: str, section: type[Section], key: str) -> Rule:
     """One of the words that a setting knows, taken from the setting itself."""
     words = tuple(str(word) for word in get_args(section.model_fields[key].annotation))
     return _rule(option, lambda value: value in words, f"one of {', '.join(words)}")
 
 
 RULES: Mapping[str, Rule] = {
-    "name": _rule("--name", _like(NAME), PATTERN_WORDS[NAME]),
+    "name": _settings_own("--name", NAME),
     "org": _rule("--org", _like(_LOGIN), "a GitHub organization: up to 39 letters, digits and dashes"),
     "repository": _rule("--repository", _like(_REPOSITORY), "one repository, OWNER/NAME"),
     "fly_org": _rule(
@@ -130,7 +147,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "classes": _rule("--class", _known_class, _classes),
     "apps": _rule("--apps", _like(_SLUG), "a Fly app: up to 62 lower-case letters, digits and dashes"),
-    "regions": _rule("--regions", _like(_REGION), "codes of Fly regions, three letters each, such as iad"),
+    "regions": _settings_own("--regions", REGION),
     "credentials": _words("--credentials", GitHubSettings, "credentials"),
     "registration": _words("--registration", PoolSettings, "registration"),
     "runner_group": _rule("--runner-group", _printable, "the name of a runner group"),
@@ -140,8 +157,16 @@ RULES: Mapping[str, Rule] = {
         "--infisical-environment", _printable, "the slug of an Infisical environment"
     ),
     "infisical_path": _rule("--infisical-path", _folder, "a folder in Infisical, from / on"),
+    "infisical_project_slug": _rule(
+        "--infisical-project-slug", _like(_SLUG), "the slug of the Infisical project"
+    ),
+    "infisical_auth": _words("--infisical-auth", InfisicalSettings, "auth"),
+    "infisical_identity": _rule(
+        "--infisical-identity", _printable, "the id of the dispatcher's machine identity in Infisical"
+    ),
     "infisical_url": _rule("--infisical-url", _reachable, "an https URL"),
     "app_id": _rule("--app-id", _like(_APP_ID), "the GitHub App's id or client id"),
-    "image": _rule("--image", _like(IMAGE), f"an image by digest: {PATTERN_WORDS[IMAGE]}"),
+    "image": _settings_own("--image", IMAGE),
+    "dispatcher": _rule("--dispatcher", lambda value: value in WHERE, f"one of {', '.join(WHERE)}"),
 }
 """By key of Choices, what its option may be; numbers are Typer's to check."""
