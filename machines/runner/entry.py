@@ -87,9 +87,14 @@ def filesystem(mounts: str, path: str) -> str:
     return kind
 
 
-def is_mounted(mounts: str, path: str) -> bool:
-    """Whether something is mounted right there."""
-    return any(line.split(" ")[1] == path for line in mounts.splitlines())
+def device_at(mounts: str, path: str) -> str | None:
+    """What is mounted right there: a device with ext4 on it, empty for anything else, None for nothing."""
+    found = [line.split(" ") for line in mounts.splitlines()]
+    here = [(device, kind) for device, target, kind, *_ in found if target == path]
+    if not here:
+        return None
+    device, kind = here[-1]
+    return device if kind == "ext4" and device.startswith("/dev/") else ""
 
 
 def mount_call(place: Place) -> list[str]:
@@ -146,10 +151,10 @@ def prepare_disk(disk: Disk) -> None:
         options = f"size={disk.size_mb}m,mode=0755"
         if problem := run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(DISK)]):
             raise DiskFailed(f"a tmpfs of {disk.size_mb} MB cannot be mounted: {problem}")
-    elif not is_mounted(MOUNTS.read_text(), str(DISK)):
+    elif (device := device_at(MOUNTS.read_text(), str(DISK))) is None:
         raise DiskFailed(f"the class has a volume, and nothing is mounted at {DISK}")
     else:
-        wipe_disk()
+        wipe_disk(device)
     for place in PLACES:
         folder = DISK / place.name
         if place.over:
@@ -163,12 +168,20 @@ def prepare_disk(disk: Disk) -> None:
             raise DiskFailed(f"{place.target} cannot be put on the {disk.kind}: {problem}")
 
 
-def wipe_disk() -> None:
-    """Remove all that another job left, which was root on this volume if it liked.
+def wipe_disk(device: str) -> None:
+    """Let nothing be left of another job, which was root on this volume if it liked.
+
+    A new file system is quick whatever was there, and discards the old blocks. Files are removed one by one
+    only where there is no device to format.
 
     Raises:
-        DiskFailed: something is left.
+        DiskFailed: something is left, or the volume has no file system now.
     """
+    if device and not run(["umount", str(DISK)]):
+        problem = run(["mkfs.ext4", "-q", "-F", device], WIPE_LIMIT_S)
+        if problem := problem or run(["mount", "-t", "ext4", "-o", "noatime", device, str(DISK)]):
+            raise DiskFailed(f"the volume {device} cannot be formatted: {problem}")
+        return
     remove = ["find", str(DISK), "-xdev", "-mindepth", "1", "-delete"]
     if problem := run(remove, WIPE_LIMIT_S):
         run(["chattr", "-R", "-f", "-i", "-a", str(DISK)], WIPE_LIMIT_S)  # it may have made files immutable

@@ -48,7 +48,7 @@ echo 'from the image' > home/runner/.profile
 echo 'from the image' > opt/hostedtoolcache/baked
 chown -R 1001:1001 home/runner
 cp -R "$world/image/." .
-[ "$volume" = "" ] || { mount -t tmpfs tmpfs fly-gha-disk; sh -eu "$volume" "$root/fly-gha-disk"; }
+[ "$volume" = "" ] || { mount -t tmpfs tmpfs fly-gha-disk; sh -eu "$volume" "$root/fly-gha-disk" "$world"; }
 exec chroot "$root" /usr/bin/env "PATH=$IMAGE_PATH" "$@"
 """
 # An engine that answers a ping, says how it was called, and ends with the Machine.
@@ -70,6 +70,15 @@ while os.getppid() == parent and time.monotonic() < deadline:
         caller.close()
     except TimeoutError:
         pass
+"""
+
+
+# A real volume, in the file $2/volume; what is on it is up to the script that goes on.
+EXT4 = """
+umount "$1"
+truncate -s 64M "$2/volume"
+mkfs.ext4 -q -F "$2/volume"
+mount "$(losetup --find --show "$2/volume")" "$1"
 """
 
 
@@ -110,7 +119,10 @@ def as_root():
 
 @dataclass
 class ImageWorld(BootWorld):
-    """A Machine that boots the image; ``volume`` is a shell script that fills a volume at $1."""
+    """A Machine that boots the image; ``volume`` is a shell script that fills a volume, a tmpfs at $1.
+
+    It may put another there: see ``EXT4``.
+    """
 
     python: str = PYTHON
     volume: str = ""
@@ -154,6 +166,17 @@ class ImageWorld(BootWorld):
         }
         self.begin(machine, command=command)
         return self.end()
+
+
+def let_go(file):
+    """Give back the loop devices of a volume."""
+    call = [
+        *as_root(),
+        "sh",
+        "-c",
+        'losetup --noheadings --output NAME --associated "$1" | xargs -r losetup --detach',
+    ]
+    subprocess.run([*call, "sh", str(file)], check=True)
 
 
 def capable():

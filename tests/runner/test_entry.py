@@ -4,6 +4,7 @@ Where it acts it is run for real: real mounts in a namespace of their own, a sta
 """
 
 import json
+import re
 import shutil
 import socket
 import tempfile
@@ -14,7 +15,7 @@ import httpx
 import pytest
 import uvicorn
 from boot_world import JIT_CLAIM
-from image_world import ROOT, ImageWorld, capable
+from image_world import EXT4, ROOT, ImageWorld, capable, let_go
 
 from machines.runner import boot, entry
 from simulator.clock import WallClock
@@ -53,6 +54,14 @@ def test_no_disk_is_guessed(text):
 )  # fmt: skip
 def test_a_file_system_is_known_by_the_nearest_mount(path, kind):
     assert entry.filesystem(MOUNTS, path) == kind
+
+
+@pytest.mark.parametrize(
+    ("path", "device"),
+    [("/fly-gha-disk", "/dev/vdc"), ("/fly-gha-disk/docker", ""), ("/fly-gha-disk-2", None)],
+)
+def test_only_a_device_with_its_own_file_system_is_formatted(path, device):
+    assert entry.device_at(MOUNTS, path) == device
 
 
 def test_of_two_mounts_at_one_place_the_later_is_seen():
@@ -115,6 +124,7 @@ def image():
     image.dockerd()
     yield image
     image.close()
+    let_go(image.folder / "volume")
     shutil.rmtree(image.folder)
 
 
@@ -166,12 +176,26 @@ chmod 0700 .
 """
 
 
-def test_a_volume_has_nothing_of_another_job_any_more(image):
-    image.volume = OLD
+# What a job that was root may leave behind so that it stays.
+STUBBORN = """
+touch immutable append
+chattr +i immutable work/acme
+chattr +a append
+"""
+
+
+@pytest.mark.parametrize(
+    ("volume", "kind", "extra"),
+    [(OLD, "tmpfs", []), (EXT4 + OLD + STUBBORN, "ext4", ["lost+found"])],
+    ids=["removed", "formatted"],
+)
+def test_a_volume_has_nothing_of_another_job_any_more(image, volume, kind, extra):
+    image.volume = volume
     ended = image.boot("volume")
     assert ended.code == 0, ended.err
     seen = image.note("seen")
-    assert seen["disk"] == ["home", "tmp", "toolcache", "work"]
+    assert seen["mounts"]["/fly-gha-disk"] == seen["mounts"][WORK] == [kind]
+    assert seen["disk"] == ["home", *extra, "tmp", "toolcache", "work"]
     assert seen["baked"] == ["from the image\n"] * 2  # nothing was followed out of the volume
     assert ended.details("disk")[0].startswith("the job writes to the volume, ready after ")
 
@@ -192,6 +216,15 @@ def test_a_volume_that_cannot_be_wiped_runs_no_job(image, left):
     ended = image.boot("volume")
     assert ended.code == 30
     assert "what another job left on the volume cannot be removed: find:" in ended.details("exit")[0]
+    assert image.dispatcher.seen == []
+
+
+def test_a_volume_that_cannot_be_formatted_runs_no_job(image):
+    image.volume = EXT4.replace("losetup ", "losetup --read-only ")
+    ended = image.boot("volume")
+    assert ended.code == 30
+    (said,) = ended.details("exit")
+    assert re.search(r"the volume /dev/loop\d+ cannot be formatted: .*not permitted", said)
     assert image.dispatcher.seen == []
 
 
