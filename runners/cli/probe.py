@@ -8,8 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from uvicorn._types import ASGIApplication, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from runners.cli.outcome import Exit, fail
 from runners.upstream.clock import Clock
@@ -36,29 +35,40 @@ def listening_at(address: str) -> socket.socket:
         fail(Exit.UNREACHABLE, f"Cannot listen on {address}: {error.strerror}. {hint}")
 
 
-def build_probe(readiness: Callable[[float], Readiness], clock: Clock) -> FastAPI:
+def build_probe(readiness: Callable[[float], Readiness], clock: Clock) -> ASGIApplication:
     """The app of the two paths; both are open and neither tells a secret.
+
+    It is written down to the protocol: the publisher's image, where the App key is, has no web framework.
 
     Args:
         readiness: how the process is at a time.
         clock: tells the time.
     """
-    app = FastAPI(title="fly-gha probe", openapi_url=None, docs_url=None, redoc_url=None)
 
-    @app.get("/healthz")
-    async def healthz() -> Health:
-        return Health(as_of=rfc3339(clock.now()))
+    def answer(method: str, path: str) -> tuple[int, bytes]:
+        if method not in ("GET", "HEAD"):
+            return 405, b""
+        if path == "/healthz":
+            return 200, Health(as_of=rfc3339(clock.now())).model_dump_json().encode()
+        if path == "/readyz":
+            found = readiness(clock.now())
+            return 200 if found.ready else 503, found.model_dump_json().encode()
+        return 404, b""
 
-    @app.get("/readyz")
-    async def readyz() -> JSONResponse:
-        found = readiness(clock.now())
-        return JSONResponse(found.model_dump(), 200 if found.ready else 503)
+    async def app(scope: Scope, _receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] != "http":
+            return
+        status, body = answer(scope["method"], scope["path"])
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
+        shown = b"" if scope["method"] == "HEAD" else body
+        await send({"type": "http.response.body", "body": shown, "more_body": False})
 
     return app
 
 
 @contextlib.asynccontextmanager
-async def served(app: FastAPI, listening: socket.socket | None) -> AsyncIterator[None]:
+async def served(app: ASGIApplication, listening: socket.socket | None) -> AsyncIterator[None]:
     """Serve while the context is open; without a socket nobody is served."""
     if listening is None:
         yield

@@ -24,6 +24,7 @@ COPIED = [
 FLEET = """
 [fleet]
 database_url = "sqlite:///fleet.db"
+secrets_file = "dispatcher.secrets"
 
 [github]
 credentials = "app"
@@ -65,6 +66,8 @@ def test_its_figures_agree_with_the_settings(tmp_path):
     (exposed,) = DISPATCHER.rests("EXPOSE")
     assert settings.fleet.port == int(exposed)
     assert settings.fleet.host == "0.0.0.0"
+    # As `fly-gha init` writes it, for a host of one's own: in the image credentials are Fly's or Infisical's.
+    assert settings.fleet.secrets_file is None
     (files,) = DISPATCHER.fly["files"]
     assert files["guest_path"] == DISPATCHER.environment["FLY_GHA_CONFIG"]
 

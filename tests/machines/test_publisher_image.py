@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from tests.machines.images import DISPATCHER, PUBLISHER
+from machines.enter import read_settings
+from tests.machines.images import DISPATCHER, PUBLISHER, ROOT
 
 pytestmark = pytest.mark.xdist_group("images")
 COPIED = [
@@ -14,7 +15,10 @@ COPIED = [
     (["machines/*.py", "machines/*.toml"], "/app/machines/"),
     (["runners/__init__.py", "runners/connections.py", "runners/fleet_file.py"], "/app/runners/"),
     (["runners/cli/*.py"], "/app/runners/cli/"),
-    *(([f"runners/{name}"], f"/app/runners/{name}") for name in ("github", "model", "secrets", "upstream")),
+    *(
+        ([f"runners/{name}"], f"/app/runners/{name}")
+        for name in ("github", "model", "secrets", "upstream", "wire")
+    ),
 ]
 NOT_HERE = (
     "alembic",
@@ -32,6 +36,7 @@ NOT_HERE = (
 FLEET = """
 [fleet]
 secrets = "infisical"
+secrets_file = "publisher.secrets"
 
 [github]
 app_id = "1"
@@ -89,9 +94,9 @@ def test_all_that_publishing_loads_is_there(image):
 
 def test_it_publishes_there_as_far_as_somebody_answers(image):
     (command,) = PUBLISHER.rests("CMD")
-    assert json.loads(command) == ["tokens", "publish"]
-    config = str(image.folder / "etc/fly-gha/fleet.toml")
-    done = image.ours(*json.loads(command), "--once", FLY_GHA_CONFIG=config)
+    *words, _address = json.loads(command)
+    assert words == ["tokens", "publish", "--listen"]
+    done = image.ours(*words, "127.0.0.1:0", "--once")
     assert done.returncode == 1, done.stderr
     assert "INFISICAL_CLIENT_ID" in done.stderr
 
@@ -104,4 +109,18 @@ def test_a_verb_of_the_dispatcher_says_that_it_is_not_installed_there(image):
 
 def test_nobody_can_reach_it_and_it_keeps_nothing():
     assert not {"http_service", "services", "mounts"} & set(PUBLISHER.fly)
-    assert PUBLISHER.rests("EXPOSE") == []
+
+
+def test_fly_checks_where_it_listens_whether_a_token_grows_stale():
+    """The check routes nothing, so it may say no; one that decides about routing must not."""
+    (check,) = PUBLISHER.fly["checks"].values()
+    (command,) = PUBLISHER.rests("CMD")
+    assert json.loads(command)[-1] == f"0.0.0.0:{check['port']}"
+    assert PUBLISHER.rests("EXPOSE") == [str(check["port"])]
+    assert (check["type"], check["path"]) == ("http", "/readyz")
+
+
+def test_its_own_settings_are_of_the_environment_and_without_a_secret():
+    file = ROOT / "machines/publisher/settings.env"
+    assert list(read_settings(file)) == []
+    assert "FLY_GHA_INFISICAL__IDENTITY_ID" in file.read_text()
