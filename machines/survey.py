@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from fly.client import DEFAULT_BASE_URL, FlyClient
 from fly.errors import FlyError
+from fly.macaroon import ends_at
 from machines.meanings import as_upstream_error
 from runners.upstream.clock import Clock
 
@@ -47,6 +48,11 @@ class TokenSeen:
     apps: tuple[str, ...]
     personal: bool
     machine_bound: bool
+
+
+def token_ends_at(token: SecretStr) -> float | None:
+    """When an API token of Fly's ends, in Unix seconds, as it tells itself; None when it does not."""
+    return ends_at(token.get_secret_value())
 
 
 class Survey:

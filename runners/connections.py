@@ -16,6 +16,7 @@ from machines.prices import dearest_usd_per_hour, usd_per_hour, usd_per_hour_sto
 from machines.provider import Provider
 from machines.provider import upstream_key as fly_key
 from machines.survey import Survey as FlySurvey
+from machines.survey import token_ends_at
 from runners.github.app_auth import AppMinter, AppSigner
 from runners.github.app_tokens import AppTokens
 from runners.github.calls import Calls
@@ -27,7 +28,7 @@ from runners.github.survey import Survey as GitHubSurvey
 from runners.github.token_probe import TokenProbe
 from runners.github.tokens import TokenSource
 from runners.model.settings import Settings
-from runners.model.timing import Timing
+from runners.secrets.ageing import FLY_LATE_S, late_below
 from runners.secrets.fly_oidc import FlyOidc
 from runners.secrets.github_leases import GitHubLeases
 from runners.secrets.github_tokens import PublishedTokens
@@ -36,6 +37,7 @@ from runners.secrets.infisical_calls import InfisicalCalls
 from runners.secrets.infisical_login import Method
 from runners.secrets.interface import SecretSource, Vault
 from runners.secrets.local import EnvironmentSecrets, FileSecrets
+from runners.secrets.names import installation_token_name
 from runners.secrets.universal_auth import UniversalAuth
 from runners.upstream.breaker import Breaker, BreakerState
 from runners.upstream.clock import Clock
@@ -45,13 +47,12 @@ from runners.upstream.transport import UpstreamTransport
 
 TransportFactory = Callable[[], httpx.AsyncBaseTransport]
 # Effects run in parallel up to their budgets; the pool only has to be wider than those.
-# Periods of credentials that pass before a token which was not renewed is called late.
-PERIODS_LATE = 4
 POOL = httpx.Limits(max_connections=200, max_keepalive_connections=50)
 
 
+FLY_TOKEN = "FLY_API_TOKEN"  # noqa: S105 - a name
 ALWAYS_NEEDED: Mapping[str, str] = {
-    "fly": "FLY_API_TOKEN",
+    "fly": FLY_TOKEN,
     "seal": "FLY_GHA_FLEET_KEY",
     "webhook": "GITHUB_WEBHOOK_SECRET",
 }
@@ -145,19 +146,33 @@ class Connections:
         return found
 
     def tokens_left(self) -> Mapping[str, float]:
-        """By name, seconds that each published GitHub token has to live; in other modes none."""
-        if not isinstance(self.tokens, PublishedTokens):
-            return {}
+        """By name, seconds that each credential which is known to end has to live.
+
+        GitHub's installation tokens bear the published ones' names in every mode.
+        """
         pools = self.settings.pools
-        owners = {pool.owner for pool in pools}
-        return self.tokens.left(
-            sorted(owners), sorted({pool.scope for pool in pools if pool.registration != "jit"})
-        )
+        owners = sorted({pool.owner for pool in pools})
+        found: dict[str, float] = {}
+        if isinstance(self.tokens, PublishedTokens):
+            scopes = sorted({pool.scope for pool in pools if pool.registration != "jit"})
+            found |= self.tokens.left(owners, scopes)
+        elif isinstance(self.tokens, KeptTokens):
+            left = self.tokens.left(owners)
+            found |= {installation_token_name(owner): each for owner, each in left.items()}
+        fly = self.vault.get(FLY_TOKEN)
+        ends_at = None if fly is None else token_ends_at(fly)
+        if ends_at is not None:
+            found[FLY_TOKEN] = ends_at - self.clock.now()
+        return found
 
     def ageing(self) -> Mapping[str, float]:
-        """By name, seconds left of each published token that its publisher should have renewed by now."""
+        """By name, seconds left of each credential that should have been replaced by now."""
         late = late_below(self.settings.timing)
-        return {name: left for name, left in self.tokens_left().items() if left < late}
+        return {
+            name: left
+            for name, left in self.tokens_left().items()
+            if left < (FLY_LATE_S if name == FLY_TOKEN else late)
+        }
 
     async def prepare_tokens(self) -> None:
         """Get the GitHub tokens that an access mode gets for itself, so that ``missing`` can tell of them."""
@@ -168,16 +183,6 @@ class Connections:
         """Close every connection."""
         for transport in self.transports:
             await transport.aclose()
-
-
-def late_below(timing: Timing) -> float:
-    """Seconds of life below which a published token is late.
-
-    It is renewed at ``token_refresh_margin``, with up to a period until the publisher looks and one until we
-    read; two more are a failed pass of each.
-    """
-    margin = timing.token_refresh_margin
-    return max(margin / 2, margin - PERIODS_LATE * timing.credentials_period)
 
 
 def connect(
@@ -240,7 +245,7 @@ def connect(
         fly_http,
         clock,
         classes,
-        token=lambda: vault.require("FLY_API_TOKEN"),
+        token=lambda: vault.require(FLY_TOKEN),
         issuer=settings.fly.issuer,
         audience=settings.fleet.public_url,
         leeway=timing.clock_leeway,
@@ -272,7 +277,7 @@ def connect(
         fly_survey=FlySurvey(
             fly_http,
             clock,
-            token=lambda: vault.require("FLY_API_TOKEN"),
+            token=lambda: vault.require(FLY_TOKEN),
             base_url=settings.fly.api_hostname,
         ),
         github_survey=GitHubSurvey(

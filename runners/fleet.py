@@ -167,11 +167,11 @@ class Fleet:
         return self.connections.missing()
 
     def tokens_left(self) -> Mapping[str, float]:
-        """By name, seconds that each published GitHub token has to live."""
+        """By name, seconds that each credential which is known to end has to live."""
         return self.connections.tokens_left()
 
     def ageing_credentials(self) -> Mapping[str, float]:
-        """By name, seconds left of each published token that was not renewed in time."""
+        """By name, seconds left of each credential that was not replaced in time."""
         return self.connections.ageing()
 
     def entropy(self, size: int) -> bytes:

@@ -10,6 +10,7 @@ from runners.api.access import Fleet
 from runners.api.port import FleetPort
 from runners.api.status_view import is_late
 from runners.control.loop import LoopHealth
+from runners.secrets.ageing import in_words
 from runners.store import events
 from runners.store.errors import StoreError
 from runners.wire.health import Check, Health, Readiness
@@ -69,8 +70,8 @@ def _credentials(fleet: FleetPort) -> Check:
     if missing:
         return Check(name="credentials", ok=False, detail=f"missing: {', '.join(missing)}")
     # It works on: a probe that took the dispatcher away for this would end what the token still allows.
-    late = [f"{name} has {left:.0f} s left" for name, left in sorted(fleet.ageing_credentials().items())]
-    detail = f"not renewed in time: {', '.join(late)}" if late else ""
+    late = [f"{name} ({in_words(left)})" for name, left in sorted(fleet.ageing_credentials().items())]
+    detail = f"not replaced in time: {', '.join(late)}" if late else ""
     return Check(name="credentials", ok=True, detail=detail)
 
 

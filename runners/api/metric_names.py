@@ -54,8 +54,8 @@ SERIES: Mapping[str, Series] = {
         "Time until an upstream's breaker or rate limit lets calls through, 0 when it does.",
         ("upstream",),
     ),
-    "token_left_seconds": Series(
-        "gauge", "Life left of each GitHub token from the publisher.", ("credential",), whole=True
+    "credential_left_seconds": Series(
+        "gauge", "Life left of each credential that is known to end.", ("credential",), whole=True
     ),
     "breaker_state": Series(
         "gauge", "1 for the state an upstream's breaker is in: closed, open or trying.", ("upstream", "state")

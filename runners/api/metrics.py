@@ -112,7 +112,9 @@ class _Scrape:
         if latest is not None:
             yield "plan_age_seconds", (), max(0.0, self._fleet.clock.now() - latest.snapshot.now)
         yield "streams", (), self._fleet.changes.listening
-        yield from (("token_left_seconds", (name,), left) for name, left in self._fleet.tokens_left().items())
+        yield from (
+            ("credential_left_seconds", (name,), left) for name, left in self._fleet.tokens_left().items()
+        )
         meters = self._fleet.meters
         yield from (("plans_total", (outcome,), n) for outcome, n in meters.plans.items())
         yield from (("plan_actions_total", (action,), n) for action, n in meters.actions.items())

@@ -86,10 +86,10 @@ class FleetPort(Protocol):
         """By upstream key (``fly``, ``github:OWNER``, ``webhook`` …), the name of the credential it lacks."""
 
     def tokens_left(self) -> Mapping[str, float]:
-        """By name, seconds that each published GitHub token has to live; in other modes none."""
+        """By name, seconds that each credential which is known to end has to live."""
 
     def ageing_credentials(self) -> Mapping[str, float]:
-        """By name, seconds left of each published token that its publisher should have renewed by now."""
+        """By name, seconds left of each credential that should have been replaced by now."""
 
     @property
     def meters(self) -> Meters:

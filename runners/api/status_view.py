@@ -17,6 +17,7 @@ from runners.wire.times import maybe_rfc3339, rfc3339
 LATE_PERIODS = 3
 LATE_AT_LEAST_S = 15.0
 FINGERPRINT_HEX = 16
+FLY = "FLY_API_TOKEN"
 
 
 def fleet_status(port: FleetPort, reading: Reading, sight: Sight) -> FleetStatus:
@@ -110,13 +111,15 @@ def _upstreams(port: FleetPort, view: Scene) -> Iterator[UpstreamView]:
 
 
 def _ageing(port: FleetPort, view: Scene) -> dict[str, str]:
-    """By upstream key, a token of one of its visible pools that was not renewed in time."""
+    """By upstream key, a credential of one of its visible pools that was not replaced in time."""
     late = port.ageing_credentials()
     found: dict[str, str] = {}
     for pool in view.pools:
         for name in (registration_token_name(pool.scope), installation_token_name(pool.owner)):
             if name in late:
                 found[f"github:{pool.owner}"] = name
+        if FLY in late:
+            found.update({f"fly:{app}": FLY for app in pool.apps})
     return found
 
 

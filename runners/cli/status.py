@@ -85,7 +85,7 @@ def _wrong(fleet: dict[str, Any]) -> list[str]:
         if upstream["credential_missing"]:
             lines.append(f"{upstream['key']}: credential missing: {upstream['credential_missing']}")
         elif upstream["credential_ageing"]:
-            lines.append(f"{upstream['key']}: not renewed in time: {upstream['credential_ageing']}")
+            lines.append(f"{upstream['key']}: ends soon, not replaced: {upstream['credential_ageing']}")
         if upstream["blocked_until"] and not upstream["credential_missing"]:
             lines.append(f"{upstream['key']}: no calls until {upstream['blocked_until']}")
     return lines

@@ -21,8 +21,9 @@ from runners.cli.dispatcher import JsonOption
 from runners.cli.logs import configure_logs
 from runners.cli.outcome import Exit, fail
 from runners.cli.probe import build_probe, listening_at, served
-from runners.connections import Connections, connect, late_below
+from runners.connections import Connections, connect
 from runners.github.app_tokens import AppPublishing
+from runners.secrets.ageing import late_below
 from runners.secrets.infisical import InfisicalSecrets
 from runners.secrets.interface import CredentialMissing, SourceRefused
 from runners.secrets.publisher import NamesCollide, PublishResult, publish_once

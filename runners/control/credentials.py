@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 
 from runners.control.world import World
 from runners.model.reason import Reason
+from runners.secrets.ageing import in_words
 from runners.store import events
 
 log = structlog.get_logger()
@@ -38,8 +39,12 @@ def _tell_missing(world: World) -> None:
     world.wake_planner()
 
 
+def _is(left: float) -> str:
+    return f"is in {in_words(left)}" if left >= 0 else f"was {in_words(left)}"
+
+
 async def _note_ageing(world: World) -> None:
-    """An event when a published token begins to be late: an incident while there is time to act."""
+    """An event when a credential begins to be late: an incident while there is time to act."""
     late = dict(world.ageing_credentials())
     news = late.keys() - world.told_ageing
     if news:
@@ -54,7 +59,7 @@ async def _note_ageing(world: World) -> None:
                     verb="noticed",
                     target=name,
                     reason=Reason.CREDENTIAL_AGEING,
-                    detail=f"{name} was not renewed and has {late[name]:.0f} s to live",
+                    detail=f"{name} was not replaced in time: its end {_is(late[name])}",
                     outcome="late",
                 )
 

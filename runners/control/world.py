@@ -62,7 +62,7 @@ class World:
         sealer: the Sealer of the current fleet key; raises CredentialMissing.
         blocked: by upstream key, until when calls are pointless.
         pace: enter it before each read of the recovery loops.
-        ageing_credentials: by name, seconds left of each published token that was not renewed in time.
+        ageing_credentials: by name, seconds left of each credential that was not replaced in time.
         prepare_tokens: get the GitHub tokens that the access mode gets for itself.
         quota: by owner, the share of the hourly GitHub quota that is left, None when not known.
         meters: what is counted for the metrics.
@@ -76,7 +76,7 @@ class World:
         swept: by name, when what had lost its partner was last ended; see Snapshot.
         planned_jobs: open jobs that an earlier pass has seen: only a request in a job's first pass
             measures the latency that this fleet adds.
-        told_ageing: names of the tokens whose being late has its event.
+        told_ageing: names of the credentials whose being late has its event.
         told_missing: by upstream key, the missing credentials as they were last logged.
         held_jobs: open jobs that are held back, with the Reason that the last event about it gave.
     """

@@ -92,6 +92,11 @@ class KeptTokens:
             except Exception as failure:  # noqa: BLE001 - a missing credential is the source's own error
                 self._failures[owner.lower()] = failure
 
+    def left(self, owners: Iterable[str]) -> dict[str, float]:
+        """By owner, seconds that the token in use has to live."""
+        now, grants = self._clock.now(), self._grants
+        return {owner: grants[owner.lower()].ends_at - now for owner in owners if owner.lower() in grants}
+
     def missing(self, owners: Iterable[str]) -> dict[str, str]:
         """By owner, in one line, why there is no token; who has one, or was never asked, is absent."""
         now = self._clock.now()

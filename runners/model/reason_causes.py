@@ -121,7 +121,7 @@ CAUSES: Mapping[Reason, str] = {
     Reason.RECOVERED_BY_SWEEP: "GitHub sent no webhook, or it did not arrive and the log is not readable.",
     Reason.RECOVERED_BY_DELIVERY_LOG: "The dispatcher was down or too slow when GitHub delivered.",
     Reason.MOVED_BACK_BY_REST: "Webhooks came out of order.",
-    Reason.CREDENTIAL_AGEING: "The publisher has stopped, or GitHub or Infisical refuses it.",
+    Reason.CREDENTIAL_AGEING: "The publisher stopped, GitHub or Infisical refuses, or nobody thought of it.",
     Reason.OBSERVED: "Nothing was wrong: this is how the fleet learns what others did.",
 }
 """By Reason, one sentence."""

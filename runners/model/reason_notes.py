@@ -171,9 +171,9 @@ OBSERVED_NOTES: Mapping[Reason, ReasonNote] = {
         "Webhooks had moved it on too far; a reading of GitHub's API set it right."
     ),
     Reason.CREDENTIAL_AGEING: ReasonNote(
-        "A GitHub token that the publisher should have renewed was not; it works until it ends, which the "
-        "text tells.",
-        "look at `fly-gha tokens publish`: whether it runs, its log and its `/readyz`",
+        "A credential ends soon and was not replaced; it works until then. The text names it and its end.",
+        "for a GitHub token look at `fly-gha tokens publish`, its log and its `/readyz`; put a new "
+        "`FLY_API_TOKEN` in place",
     ),
     Reason.OBSERVED: ReasonNote("Fly, GitHub or the listener showed it."),
 }

@@ -17,7 +17,7 @@ class UpstreamView(Answer):
         key: ``fly:APP`` or ``github:OWNER``.
         blocked_until: when its breaker or its rate-limit answer lets calls through again; null when open.
         credential_missing: name of the credential it lacks, or null.
-        credential_ageing: name of a GitHub token that works and was not renewed in time, or null.
+        credential_ageing: name of a credential that ends soon and was not replaced, or null.
     """
 
     key: str

@@ -58,7 +58,7 @@ async def test_queue_supply_caps_and_what_is_held_are_gauges(world):
     assert of(samples, "runners", pool="gha-small", state="idle") == 1
     assert of(samples, "machines_max", pool="gha-small") == 2
     assert of(samples, "upstream_blocked_seconds", upstream="fly:app-a") == 50
-    assert of(samples, "token_left_seconds", credential="GITHUB_INSTALLATION_TOKEN_ACME") == 1234.5
+    assert of(samples, "credential_left_seconds", credential="GITHUB_INSTALLATION_TOKEN_ACME") == 1234.5
     assert of(samples, "plan_age_seconds") == 10
     assert of(samples, "spent_today_usd", pool="gha-small") == 1.5
     held = {key[1]: value for key, value in samples.items() if key[0] == f"{PREFIX}held"}

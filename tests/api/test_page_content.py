@@ -78,8 +78,8 @@ async def test_what_is_wrong_comes_worst_first(world):
     said = plain(text)
     assert "The loop planner fails. it broke" in said
     assert "credential GITHUB_INSTALLATION_TOKEN_GLOBEX is missing" in said
-    assert "GITHUB_INSTALLATION_TOKEN_ACME was not renewed in time; it works until it ends." in said
-    assert "GITHUB_INSTALLATION_TOKEN_GLOBEX was not renewed" not in said
+    assert "GITHUB_INSTALLATION_TOKEN_ACME ends soon and was not replaced; it works until then." in said
+    assert "GITHUB_INSTALLATION_TOKEN_GLOBEX ends soon" not in said
     assert "May end in 1 min 30 s." in said
     assert "pool_at_max: 2 of 2 Machines of pool gha-small are in use. Holds back 3 in gha-small." in said
     assert "The fleet is paused" in said

@@ -7,6 +7,7 @@ import pytest
 
 from runners.model.reason import Reason
 from tests.fleet_world import APP_ID, APP_KEY, open_world, pool, private_pem
+from tests.fly.test_macaroon import ORG, macaroon
 
 MODES = ["published", "lease", "app"]
 JIT, REGISTRATION = "/generate-jitconfig$", "/registration-token$"
@@ -124,8 +125,33 @@ async def test_a_token_that_was_not_renewed_is_an_incident_while_it_still_works(
         assert world.fleet.missing_credentials() == {}
         readiness = (await world.http.get("/readyz")).json()
         (check,) = [each for each in readiness["checks"] if each["name"] == "credentials"]
-        assert (check["ok"], check["detail"]) == (True, f"not renewed in time: {name} has 200 s left")
+        assert (check["ok"], check["detail"]) == (True, f"not replaced in time: {name} (3 min)")
         (event,) = await world.events(reason=Reason.CREDENTIAL_AGEING)
-        assert event.detail == f"{name} was not renewed and has 450 s to live"
+        assert event.detail == f"{name} was not replaced in time: its end is in 8 min"
         assert await passes(3600) == [name]
         assert await passes(100) == [name, name], "the next trouble is a new one"
+
+
+@pytest.mark.parametrize(("days", "late"), [(8, []), (6, ["FLY_API_TOKEN"]), (-1, ["FLY_API_TOKEN"])])
+async def test_a_fly_token_that_ends_within_a_week_is_told_at_the_start(tmp_path, days, late):
+    def soon(world):
+        ends_at = int(world.clock.now() + days * 86_400)
+        world.environ["FLY_API_TOKEN"] = f"FlyV1 {macaroon(*ORG, 4, [0, ends_at])}"
+
+    async with fleet_with(tmp_path, "published", prepare=soon) as world:
+        told = await world.events(reason=Reason.CREDENTIAL_AGEING)
+        assert [event.target for event in told] == late
+        assert list(world.fleet.ageing_credentials()) == late
+
+
+@pytest.mark.parametrize("credentials", ["lease", "app"])
+async def test_a_token_of_ones_own_that_cannot_be_renewed_is_told_before_it_ends(tmp_path, credentials):
+    async with fleet_with(tmp_path, credentials) as world:
+        world.net.rule("answer", "POST", "/access_tokens$", status=500)
+        world.infisical.faults.add("server_error", times=100, action="lease")
+        for seconds, told in ((3010, 0), (200, 1)):
+            world.clock.time += seconds
+            await world.fleet._loop("credentials").once()
+            events = await world.events(reason=Reason.CREDENTIAL_AGEING)
+            assert len(events) == told
+            assert world.fleet.missing_credentials() == {}

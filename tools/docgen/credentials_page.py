@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from docgen.blocks import code, page, summary, table
 from machines.own_identity import SOCKET
-from runners.connections import ALWAYS_NEEDED, late_below
+from runners.connections import ALWAYS_NEEDED
 from runners.github.app_auth import ORGANIZATION_PERMISSIONS, REPOSITORY_PERMISSIONS, AppMinter, AppSigner
 from runners.github.app_tokens import AppTokens
 from runners.github.client import GitHub
@@ -15,6 +15,7 @@ from runners.github.leased_tokens import LeasedTokens
 from runners.github.tokens import TokenSource
 from runners.model.settings import InfisicalSettings
 from runners.model.timing import Timing
+from runners.secrets.ageing import FLY_LATE_S, late_below
 from runners.secrets.github_tokens import USABLE_MARGIN_S, PublishedTokens
 from runners.secrets.infisical_login import RENEW_AFTER, RETRY_REFUSED_S
 from runners.secrets.interface import Vault
@@ -133,6 +134,8 @@ def credentials_page() -> str:
         "**and** `app_name`, each with an app that runs nothing else, and never run the dispatcher or the "
         "publisher in an app of a pool. A self-hosted Infisical older than April 2026 fetched the "
         "issuer's keys without checking its certificate unless `caCert` was set: use a newer one.",
+        "Dispatcher and publisher read the same `fleet.toml` and are two identities: give the publisher "
+        "its own by `FLY_GHA_INFISICAL__IDENTITY_ID`.",
         "What each process's own identity needs in the folder:",
         table(
             (
@@ -183,10 +186,7 @@ def credentials_page() -> str:
         "folder read again at once.",
         "The publisher renews a token ten minutes before its end, and at once when GitHub has revoked it. "
         "With `--listen HOST:PORT` it answers `/healthz`, and `/readyz` with 503 while its last pass "
-        "failed or is long ago, or a token could not be renewed or is late. The dispatcher looks, too: a "
-        f"token with less than {late_below(timing) / 60:.0f} minutes left is the incident "
-        "`credential_ageing`, and a problem in status, page, `doctor`, `/readyz` (which stays 200: it "
-        "still works) and `fly_gha_token_left_seconds`.",
+        "failed or is long ago, or a token could not be renewed or is late.",
         "In `lease`, make one dynamic secret per owner, in the same folder (`infisical.path`), named as "
         f"`infisical.dynamic_secret` says (`{InfisicalSettings().dynamic_secret_of('Acme')}` for `Acme`), "
         "with the App's id, its private key and the installation's id, a default TTL of `1h` and no "
@@ -228,6 +228,13 @@ def credentials_page() -> str:
         "`FLY_API_TOKEN` must be good for every app a pool names: an organization token, or the apps' "
         "deploy tokens in one comma-separated value beginning with `FlyV1 `. "
         "`GITHUB_WEBHOOK_SECRET_PREVIOUS` keeps the old secret valid while you change the one at GitHub.",
+        "## What ends",
+        f"A GitHub token with less than {late_below(timing) / 60:.0f} minutes left, and an `FLY_API_TOKEN` "
+        f"with less than {FLY_LATE_S / 86_400:.0f} days, were not replaced in time: that is the incident "
+        "`credential_ageing`, and a problem in status, page, `doctor`, `fly-gha-status`, the detail of "
+        "`/readyz` (which stays 200: it still works) and `fly_gha_credential_left_seconds`. The end of a Fly "
+        "token is read from the token itself, as `fly tokens create --expiry` wrote it. Of client secrets, "
+        "webhook secrets, App keys and fleet keys nobody says when they end: note it where you made them.",
         "## Rotating",
         f"Every credential is read anew each {timing.credentials_period:.0f} s "
         "(`timing.credentials_period`): put the new value in the old one's place, wait for "

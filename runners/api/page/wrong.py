@@ -63,14 +63,15 @@ def _loops(status: FleetStatus) -> Iterator[Problem]:
 
 
 def _upstreams(status: FleetStatus) -> Iterator[Problem]:
+    told: set[str] = set()
     for each in status.upstreams:
         if each.credential_missing is not None:
             what = f"{each.key} cannot be called: the credential {each.credential_missing} is missing."
             yield Problem("failing", f"credential-{each.key}", what)
-        elif each.credential_ageing is not None:
-            what = f"{each.credential_ageing} was not renewed in time; it works until it ends."
-            step = "Look at fly-gha tokens publish: whether it runs, its log and its /readyz."
-            yield Problem("failing", f"ageing-{each.key}", what, step)
+        elif each.credential_ageing is not None and each.credential_ageing not in told:
+            told.add(each.credential_ageing)
+            what = f"{each.credential_ageing} ends soon and was not replaced; it works until then."
+            yield Problem("failing", f"ageing-{each.credential_ageing}", what)
         if each.blocked_until is not None:
             what = f"{each.key} is not called: its breaker is open or it asked us to wait."
             yield Problem("failing", f"blocked-{each.key}", what, until=each.blocked_until)

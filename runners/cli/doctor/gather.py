@@ -14,6 +14,7 @@ from runners.cli.doctor.gather_store import database
 from runners.connections import Connections, connect, network
 from runners.model.settings import Settings
 from runners.planning.names import is_runner_of
+from runners.secrets.ageing import in_words
 from runners.secrets.interface import CredentialMissing, SourceRefused
 from runners.secrets.names import (
     installation_token_name,
@@ -180,13 +181,13 @@ class _Gatherer:
         left = self._connections.ageing().get(name)
         if left is None:
             return ""
-        return (
-            f"it expired {-left:.0f} s ago" if left <= 0 else f"{left:.0f} s are left, and it was not renewed"
-        )
+        if left <= 0:
+            return f"it ended {in_words(left)}"
+        return f"it ends in {in_words(left)} and was not replaced"
 
     def _left(self, name: str) -> str:
         left = self._connections.tokens_left().get(name)
-        return "" if left is None else f"good for {left / 60:.0f} min"
+        return "" if left is None else f"good for {in_words(left)}"
 
 
 async def _by(names: Iterable[str], ask: Callable[[str], Awaitable[T]]) -> dict[str, T]:
