@@ -107,6 +107,7 @@ class Fleet:
             doorbell=doorbell,
             books=Books(store, self.prices, prices, timing.planner_period * BOOKS_PERIODS),
             holder=seams.holder,
+            listening_since=clock.now(),
             entropy=seams.entropy,
             unique=lambda: unique_part(seams.entropy),
             prices=prices,

@@ -102,6 +102,7 @@ async def _snapshot(world: World) -> Snapshot:
         pace=books.pace,
         swept=_swept_lately(world, now),
         fingerprints=world.provider.fingerprints,
+        listening_since=world.listening_since,
     )
 
 

@@ -73,6 +73,7 @@ class World:
             in the store.
         mint_refused_until: by pool, when a refused mint is tried again.
         sweeps: how many queue sweeps there were.
+        listening_since: when this dispatcher was made; see Snapshot.
         swept: by name, when what had lost its partner was last ended; see Snapshot.
         planned_jobs: open jobs that an earlier pass has seen: only a request in a job's first pass
             measures the latency that this fleet adds.
@@ -109,6 +110,7 @@ class World:
     refusals: list[Refusal] = field(default_factory=list)
     mint_refused_until: dict[str, float] = field(default_factory=dict)
     sweeps: int = 0
+    listening_since: float = 0.0
     swept: dict[str, float] = field(default_factory=dict)
     planned_jobs: frozenset[int] = frozenset()
     held_jobs: dict[int, Reason] = field(default_factory=dict)

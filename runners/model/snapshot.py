@@ -181,6 +181,7 @@ class Snapshot:
         runners: rows that are not gone, by request time.
         fly: by app; None when its list has not been read.
         github: by scope; None when its list has not been read.
+        listening_since: since when this dispatcher hears claims and hooks; before that it missed them.
         refusals: recent refusals of launches that no later launch has disproved.
         missing_credentials: by upstream key (``fly`` or ``github:OWNER``), the credential that is missing.
         pace: by pool, how fast it has been lately.
@@ -207,3 +208,12 @@ class Snapshot:
     pace: Mapping[str, Pace] = field(default_factory=dict)
     swept: Mapping[str, float] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
+    listening_since: float = 0.0
+
+    def overdue(self, since: float, deadline: float) -> bool:
+        """Whether a sign of life is ``deadline`` seconds late, and somebody was there to hear it.
+
+        After an outage those that waited call within seconds, or the next list shows them: their deadline
+        does not pass before this dispatcher has listened for ``absence_confirm``.
+        """
+        return self.now > max(since + deadline, self.listening_since + self.timing.absence_confirm)

@@ -54,7 +54,7 @@ def _overdue(snapshot: Snapshot, runner: Runner, machine: Machine | None) -> Why
         return asked
     if runner.state is RunnerState.BUSY or machine is None or machine.boot is None:
         return None
-    if runner.state is RunnerState.CLAIMED and age > timing.online_deadline:
+    if runner.state is RunnerState.CLAIMED and snapshot.overdue(runner.state_at, timing.online_deadline):
         return Why(Reason.NEVER_ONLINE, f"not online {age:.0f} s after the claim")
     if runner.state in (RunnerState.CLAIMED, RunnerState.IDLE) and _vanished(snapshot, runner):
         return Why(Reason.REGISTRATION_VANISHED, "GitHub no longer lists it, the Machine waits for nothing")
@@ -87,7 +87,7 @@ def _unclaimed_too_long(snapshot: Snapshot, runner: Runner, machine: Machine) ->
     if start_was_lost(snapshot, machine):
         return Why(Reason.NEVER_STARTED, LOST_START)
     waiting_for_boot = boot is not None and boot.ready_at is None
-    if boot is not None and waiting_for_boot and snapshot.now - boot.launched_at > timing.boot_deadline:
+    if boot is not None and waiting_for_boot and snapshot.overdue(boot.launched_at, timing.boot_deadline):
         if boot.started_at is None:
             return Why(Reason.NEVER_STARTED, f"Fly did not start it within {timing.boot_deadline:g} s")
         return Why(Reason.NEVER_CLAIMED, f"its boot agent did not claim within {timing.boot_deadline:g} s")
@@ -100,7 +100,7 @@ def _unclaimed_too_long(snapshot: Snapshot, runner: Runner, machine: Machine) ->
         return Why(
             Reason.REGISTRATION_EXPIRED, f"unclaimed for {timing.registration_max_age:g} s after the mint"
         )
-    if not waiting_for_boot and since_request > timing.boot_deadline:
+    if not waiting_for_boot and snapshot.overdue(runner.requested_at, timing.boot_deadline):
         return Why(Reason.NEVER_CLAIMED, f"its ready Machine did not claim within {timing.boot_deadline:g} s")
     return None
 
@@ -178,7 +178,7 @@ def _of_pool(snapshot: Snapshot, books: Tally, retired: set[str]) -> Iterator[Ac
 
 def _idle_too_long(snapshot: Snapshot, books: Tally, idle: list[Runner]) -> Iterator[Action]:
     limit = snapshot.timing.idle_timeout
-    overdue = [runner for runner in idle if snapshot.now - runner.state_at > limit]
+    overdue = [runner for runner in idle if snapshot.overdue(runner.state_at, limit)]
     for runner in overdue:
         yield Retire(runner.name, Why(Reason.IDLE_TOO_LONG, f"online without a job for over {limit:g} s"))
     # A runner stayed idle although a job was queued all that time: GitHub does not dispatch that job now.

@@ -104,7 +104,7 @@ def broken(snapshot: Snapshot, books: Tally, machine: Machine) -> Why | None:
     if start_was_lost(snapshot, machine):
         return Why(Reason.NEVER_STARTED, LOST_START)
     silent = boot is not None and boot.ready_at is None and machine.state is not MachineState.STOPPED
-    if silent and boot is not None and snapshot.now - boot.launched_at > timing.boot_deadline:
+    if silent and boot is not None and snapshot.overdue(boot.launched_at, timing.boot_deadline):
         return Why(Reason.NEVER_STARTED, f"a spare that did not call within {timing.boot_deadline:g} s")
     return None
 

@@ -78,6 +78,23 @@ async def test_a_mint_answered_after_its_runner_was_retired_is_not_kept_and_its_
     assert world.github.registrations.all() == []
 
 
+async def test_a_machine_that_waited_through_a_long_outage_serves_its_job_afterwards(world):
+    agent = await world.booted()
+    await world.read_lists()
+    await world.plan()
+    await world.fleet.stop()
+    world.pass_time(world.settings.timing.boot_deadline + 120)
+    world.fleet = world.make_fleet("another")
+    world.http = world.connect()
+    await world.open()
+    await world.plan()
+
+    await agent.listen()
+
+    assert await agent.begin() is not None
+    assert [row.fly_id for row in await world.machines()] == [agent.machine.id]
+
+
 def test_a_registration_that_had_its_runner_when_the_list_was_asked_for_is_not_without_one():
     readings = Readings(machine_period=15, runner_period=30)
 

@@ -141,6 +141,34 @@ def test_a_drained_pool_takes_no_new_work_and_keeps_no_spares():
     assert {action.machine for action in decided(Destroy, **fields)} == {rows[0].name, rows[1].name}
 
 
+def test_after_an_outage_those_that_waited_have_time_to_call_before_their_deadline_counts():
+    long_ago = {"age": TIMING.boot_deadline + 500}
+    booting, spare, claimed, idle = (
+        machine(1, **long_ago),
+        machine(2, **long_ago),
+        *(machine(number, MachineState.BOUND, **long_ago) for number in (3, 4)),
+    )
+    fields = {
+        "machines": (booting, spare, claimed, idle),
+        "runners": (
+            runner(booting, minted_at=NOW - 30),
+            runner(claimed, RunnerState.CLAIMED),
+            runner(idle, RunnerState.IDLE),
+        ),
+        "jobs": tuple(job(number) for number in range(3)),
+        "pools": (pool(ready=1),),
+    }
+    listening = {"listening_since": NOW - TIMING.absence_confirm}
+    assert plan(snapshot(**fields, **listening)).actions == ()
+    later = {"listening_since": NOW - TIMING.absence_confirm - 1}
+    assert reasons(Retire, **fields, **later) == {
+        Reason.NEVER_STARTED,
+        Reason.NEVER_ONLINE,
+        Reason.IDLE_TOO_LONG,
+    }
+    assert {action.machine for action in decided(Destroy, **fields, **later)} == {booting.name, spare.name}
+
+
 def test_an_unneeded_spare_rests_a_while_before_it_is_destroyed():
     assert decided(Destroy, machines=(ready(1, age=10.0),)) == []
     assert reasons(Destroy, machines=(ready(1, age=TIMING.idle_timeout + 1),)) == {Reason.SURPLUS}
