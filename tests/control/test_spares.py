@@ -1,9 +1,13 @@
 """Spares from end to end: made, started, refused, replaced; in both readings of ``skip_launch``."""
 
+import dataclasses
+
 import pytest
 
+from runners.api.access import new_token
 from runners.model.reason import Reason
 from runners.model.states import MachineState
+from runners.store import tokens
 from tests.fleet_world import open_world, pool
 
 
@@ -134,3 +138,45 @@ async def test_a_start_that_was_committed_and_never_sent_is_made_good_long_befor
 def _booted(world, among):
     world.pass_time(5)
     return [machine for machine in world.started() if machine.id in among]
+
+
+async def test_an_edited_class_file_is_a_change_that_the_status_tells_and_the_spares_follow(tmp_path):
+    async with open_world(tmp_path, pools=[pool(stopped=2, regions=["iad"])]) as world:
+        first = await settled(world)
+        made = new_token(lambda size: b"t" * size, name="reader", scopes=("read",), now=world.clock.now())
+        await world.run(lambda conn: tokens.insert(conn, made.row, made.secret_hash))
+
+        async def spares():
+            headers = {"Authorization": f"Bearer {made.text.get_secret_value()}"}
+            (one,) = (await world.http.get("/v1/pools", headers=headers)).json()["pools"]
+            return one["spares"]["stopped"], one["spares"]["outdated"]
+
+        assert await spares() == (2, 0)
+        provider = world.control.provider
+        small = provider._classes["gha-small"]
+        edited = dataclasses.replace(small, memory_mb=small.memory_mb + 256)
+        provider._classes = {**provider._classes, "gha-small": edited}
+        await world.plan()
+        assert (await spares())[1] == 2
+
+        async def replaced():
+            return await spares() == (2, 0)
+
+        await world.until(replaced, at_most=180.0)
+        rows = await world.machines()
+        assert not first & {row.fly_id for row in rows}
+        assert {row.fingerprint for row in rows} == {edited.fingerprint}
+        configs = [world.fly.peek(row.fly_id).config["guest"]["memory_mb"] for row in rows]
+        assert configs == [edited.memory_mb] * 2
+
+
+async def test_a_spare_is_on_its_way_the_moment_another_was_used_and_no_cap_is_passed(tmp_path):
+    async with open_world(tmp_path, pools=[pool(stopped=2, max_machines=3, regions=["iad"])]) as world:
+        await settled(world)
+        await world.arrive("one", "two", "three")
+        await world.plan(2)
+        rows = await world.machines()
+        assert len(rows) == 3
+        assert [row.boot is not None for row in rows] == [True] * 3
+        held = {entry.target: entry.why.reason for entry in world.control.view.plan.held}
+        assert held == {"pool/gha-small": Reason.POOL_AT_MAX}
