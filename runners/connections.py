@@ -74,7 +74,7 @@ class Connections:
         probe: asks GitHub whether a token is still good.
         classes: the machine classes, by name, read once.
         fly_survey: reads what Fly says of apps, regions and tokens.
-        github_survey: reads what GitHub says of the App, its webhook and the runner groups.
+        github_survey: reads what GitHub says of the App, its webhook and the runner's version.
         calls: counts every call of theirs.
     """
 

@@ -23,6 +23,7 @@ from runners.control.cost import Prices
 from runners.control.credentials import credentials_pass
 from runners.control.deliveries import delivery_pass
 from runners.control.effects import Effects
+from runners.control.group_list import group_list_pass
 from runners.control.loop import Loop, LoopHealth
 from runners.control.machine_list import machine_list_pass
 from runners.control.meters import Meters
@@ -122,6 +123,8 @@ class Fleet:
             reached=seams.reached,
             changed=self.changes.notify,
             wake_planner=lambda: self._loop("planner").wake(),
+            # Who may use the runners could not be read without one.
+            credentials_changed=lambda: self._loop("group-list").wake(),
         )
         self.intake = Intake(store, clock, settings, self.woken_by_fact)
         self.claims = ClaimDesk(
@@ -230,6 +233,8 @@ class Fleet:
             loop("planner", timing.planner_period, lambda: planner_pass(world, touch=self._seams.touch)),
             loop("machine-list", timing.machine_list_period, lambda: machine_list_pass(world)),
             loop("runner-list", timing.runner_list_period, lambda: runner_list_pass(world)),
+            # As often as the runner list: what was read within timing.group_list_period is not read again.
+            loop("group-list", timing.runner_list_period, lambda: group_list_pass(world)),
             loop("delivery-catch-up", timing.delivery_period, lambda: delivery_pass(world, self._delivery)),
             loop("queue-sweep", timing.queue_sweep_period, lambda: queue_sweep_pass(world, self._reading)),
             loop("credentials", timing.credentials_period, lambda: credentials_pass(world)),

@@ -56,11 +56,12 @@ class RepositoryPart(Part):
 
 
 class RunnerGroupPart(Part):
-    """A runner group; `repositories` None means all."""
+    """A runner group; `repositories` and `workflows` None mean all."""
 
     name: str
     repositories: tuple[str, ...] | None = None
     allows_public: bool = False
+    workflows: tuple[str, ...] | None = None
 
 
 class GitHubPart(Part):
@@ -71,6 +72,7 @@ class GitHubPart(Part):
             where credentials went.
         workflows: by file, the labels of its jobs, one job each: what a dispatch of it queues.
         user_token: a person's token, which may dispatch workflows; none when empty.
+        permissions: what the App is granted; all that a fleet needs when None.
     """
 
     app_id: int = 1
@@ -83,6 +85,7 @@ class GitHubPart(Part):
     marker: str = Field(default="", pattern=r"^[A-Za-z0-9]{0,64}$")
     workflows: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     user_token: SecretStr = SecretStr("")
+    permissions: dict[str, str] | None = None
 
 
 class OidcAuthPart(Part):

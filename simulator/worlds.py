@@ -65,6 +65,7 @@ def build_github(config: SimConfig, public_url: str, clock: Clock) -> FastAPI:
         marker=part.marker,
         workflows=part.workflows,
         user_token=part.user_token.get_secret_value(),
+        permissions=part.permissions,
     )
     return github_face.build_app(model)
 
@@ -104,7 +105,7 @@ def _repository(part: str | RepositoryPart) -> str | RepositorySpec:
 def _runner_group(part: str | RunnerGroupPart) -> str | RunnerGroupSpec:
     if isinstance(part, str):
         return part
-    return RunnerGroupSpec(part.name, part.repositories, part.allows_public)
+    return RunnerGroupSpec(part.name, part.repositories, part.allows_public, part.workflows)
 
 
 def _identity(part: IdentityPart, issuer: str) -> Identity:

@@ -341,7 +341,12 @@ class FleetWorld:
         if not self.opened:
             (self.folder / "fleet.db").write_bytes(migrated())
         self.opened = True
-        await self.fleet._loop("credentials").once()
+        await self.first_readings(self.fleet)
+
+    async def first_readings(self, fleet):
+        """What a dispatcher has read before it plans for the first time."""
+        await fleet._loop("credentials").once()
+        await fleet._loop("group-list").once()
 
     async def close(self):
         await self.http.aclose()

@@ -22,6 +22,7 @@ async def credentials_pass(world: World) -> float | None:
     if changed:
         log.info("credentials.changed", names=sorted(changed))
         world.wake_planner()
+        world.credentials_changed()
     return None
 
 

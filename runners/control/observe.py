@@ -29,6 +29,7 @@ from runners.planning.facts import (
 )
 from runners.planning.places import TRIAL_MEMORIES
 from runners.planning.storms import storm_refusals
+from runners.planning.trust import distrusted
 from runners.store import early_exits, events, full_regions, jobs, machines, pools, runners, sealed
 from runners.store.connections import take_writer_lock
 
@@ -103,6 +104,7 @@ async def _snapshot(world: World) -> Snapshot:
         swept=_swept_lately(world, now),
         fingerprints=world.provider.fingerprints,
         listening_since=world.listening_since,
+        distrust=distrusted(settings.pools, world.readings.scopes()),
     )
 
 

@@ -9,6 +9,7 @@ again. After a restart both series begin anew, which only makes the fleet slower
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
+from runners.model.groups import ScopeSeen
 from runners.model.snapshot import End, MachineReading, RunnerReading, SeenMachine, SeenRunner
 
 STALE_PERIODS = 4
@@ -27,6 +28,7 @@ class Readings:
         self._runner_stale = runner_period * STALE_PERIODS
         self._machines: dict[str, MachineReading] = {}
         self._runners: dict[str, RunnerReading] = {}
+        self._scopes: dict[str, tuple[float, ScopeSeen]] = {}
 
     def machines_read(
         self,
@@ -78,6 +80,19 @@ class Readings:
             since = _alone_since(before.get(each.name), at, owned=each.name in owned)
             kept[each.name] = replace(each, first_seen_at=since)
         self._runners[scope] = RunnerReading(at, kept, _absent_since(old, at, expected, kept))
+
+    def scope_read(self, scope: str, at: float, seen: ScopeSeen) -> None:
+        """Take in who may use a scope's runners; it stays until the next good reading, however old."""
+        self._scopes[scope.lower()] = (at, seen)
+
+    def scope_read_at(self, scope: str) -> float | None:
+        """When that was last read, None before the first time."""
+        read = self._scopes.get(scope.lower())
+        return None if read is None else read[0]
+
+    def scopes(self) -> dict[str, ScopeSeen]:
+        """By scope in lower case, who may use its runners."""
+        return {scope: seen for scope, (_, seen) in self._scopes.items()}
 
     def fly(self, apps: Iterable[str], now: float) -> dict[str, MachineReading | None]:
         """By app, its reading; None when there is none that is young enough."""

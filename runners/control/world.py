@@ -69,6 +69,7 @@ class World:
         reached: called at named steps; the crash tests end the process there.
         changed: called after each commit that changed something others may watch.
         wake_planner: run the planner now.
+        credentials_changed: called when a credential appeared or changed.
         refusals: recent launch refusals of apps, newest last, one per app and class; those of regions are
             in the store.
         mint_refused_until: by pool, when a refused mint is tried again.
@@ -107,6 +108,7 @@ class World:
     reached: Callable[[str], None] = lambda _step: None
     changed: Callable[[], None] = lambda: None
     wake_planner: Callable[[], None] = lambda: None
+    credentials_changed: Callable[[], None] = lambda: None
     refusals: list[Refusal] = field(default_factory=list)
     mint_refused_until: dict[str, float] = field(default_factory=dict)
     sweeps: int = 0

@@ -14,7 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from pydantic import SecretStr
 
 from runners.github.calls import Call, Calls
-from runners.github.errors import UPSTREAM, our_fault
+from runners.github.errors import GRANT, UPSTREAM, our_fault
 from runners.github.scope import Scope
 from runners.upstream.clock import Clock
 from runners.upstream.errors import ErrorClass, UpstreamError
@@ -169,9 +169,14 @@ class AppMinter:
             None,
             body=body,
         )
-        return await self._calls.read(
-            call, lambda answer: (SecretStr(answer.secret("token")), answer.time("expires_at"))
-        )
+        try:
+            return await self._calls.read(
+                call, lambda answer: (SecretStr(answer.secret("token")), answer.time("expires_at"))
+            )
+        except UpstreamError as error:
+            if error.status == httpx.codes.UNPROCESSABLE_ENTITY:
+                raise _not_granted(error, permissions or _permissions(scopes)) from error
+            raise
 
     async def _find_installation(self, owner: str) -> int:
         scopes = self._scopes_of(owner)
@@ -182,6 +187,21 @@ class AppMinter:
 
     def _scopes_of(self, owner: str) -> list[Scope]:
         return [scope for scope in self._scopes if scope.owner.lower() == owner.lower()]
+
+
+def _not_granted(refusal: UpstreamError, asked: Mapping[str, str]) -> UpstreamError:
+    """GitHub mints no token that may more than the installation; it does not say which of it is too much."""
+    wanted = ", ".join(f"{name}: {level}" for name, level in asked.items())
+    why = f"the App's installation lacks a permission of {wanted}, or does not cover the pools' repositories"
+    return UpstreamError(
+        upstream=UPSTREAM,
+        error_class=refusal.error_class,
+        attempted=refusal.attempted,
+        why=why,
+        status=refusal.status,
+        request_id=refusal.request_id,
+        next_step=GRANT,
+    )
 
 
 def _only_repositories(scopes: list[Scope]) -> bool:

@@ -1,4 +1,4 @@
-"""GitHub as the fleet uses it: registrations, the queue, the delivery log, behind one object.
+"""GitHub as the fleet uses it: registrations, the queue, the delivery log, runner groups, behind one object.
 
 Every call goes through the transport that is handed in (deadline, breaker, no retry:
 runners.upstream.transport) and raises UpstreamError only, or what the TokenSource raises for a credential it
@@ -9,6 +9,7 @@ import httpx
 
 from runners.github.calls import Calls
 from runners.github.deliveries import Deliveries
+from runners.github.groups import Groups
 from runners.github.registrations import Registrations
 from runners.github.runs import Runs
 from runners.github.tokens import TokenSource
@@ -19,7 +20,7 @@ TOKEN_MARGIN_S = 600.0
 TIMEOUT_S = 10.0
 
 
-class GitHub(Registrations, Runs, Deliveries):
+class GitHub(Registrations, Runs, Deliveries, Groups):
     """One GitHub, with the credentials of one App.
 
     It may be used by any number of tasks at once, and needs no closing: connections belong to the transport.
@@ -49,6 +50,7 @@ class GitHub(Registrations, Runs, Deliveries):
         Registrations.__init__(self, calls, tokens, clock, margin=token_margin)
         Runs.__init__(self, calls)
         Deliveries.__init__(self, calls, tokens)
+        Groups.__init__(self, calls)
 
     def load(self) -> None:
         """Imports githubkit now, so that the first call does not pay for it."""

@@ -5,6 +5,7 @@ githubkit misses one form and fails on a ``retry-after`` that is a date). And a 
 an answer: GitHub may have registered the runner and lost its own reply (issues ubicloud#692, runs-on#30).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,12 @@ from runners.upstream.unanswered import unanswered
 UPSTREAM: Final = "github"
 
 _FIRST_SERVER_ERROR = 500
+# ``organization_self_hosted_runners=write; administration=read``: sets of permissions, any of which would do.
+_PERMISSIONS = re.compile(r"[a-z_]+=[a-z]+(?:[,;] ?[a-z_]+=[a-z]+){0,9}")
+GRANT = (
+    "grant it in the App's settings, under Permissions; then the account's owner must accept it under "
+    "Installed GitHub Apps; a published token has it after the publisher's next pass"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,8 @@ def from_answer(response: httpx.Response, *, attempted: str, mutating: bool, now
     status = response.status_code
     limited_until = _limited_until(response, now)
     meaning = _meaning_of(status) if limited_until is None else _RATE_LIMITED
+    if limited_until is None and status == httpx.codes.FORBIDDEN:
+        meaning = _of_missing_permission(response) or meaning
     return UpstreamError(
         upstream=UPSTREAM,
         error_class=meaning.error_class,
@@ -173,6 +182,14 @@ def name_taken(response: httpx.Response, *, attempted: str) -> NameTaken:
 def request_id(response: httpx.Response) -> str:
     """GitHub's own id of the call, which its support asks for."""
     return one_line(response.headers.get("x-github-request-id", ""), 100)
+
+
+def _of_missing_permission(response: httpx.Response) -> _Meaning | None:
+    """GitHub names what it would accept (x-accepted-github-permissions, GitHub's changelog of 2023-08-10)."""
+    said = response.headers.get("x-accepted-github-permissions", "")
+    if not _PERMISSIONS.fullmatch(said):
+        return None
+    return _Meaning(ErrorClass.REFUSED, f"this credential lacks a permission: GitHub asks for {said}", GRANT)
 
 
 def _limited_until(response: httpx.Response, now: float) -> float | None:

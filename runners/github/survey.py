@@ -1,4 +1,4 @@
-"""Survey: what GitHub says of the App, its webhook, runner groups and the runner's version. It only reads.
+"""Survey: what GitHub says of the App, its webhook and the runner's version. It only reads.
 
 For ``fly-gha doctor``: nothing the fleet does rests on it.
 """
@@ -48,20 +48,6 @@ class HookConfig:
     insecure: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One runner group of an organization.
-
-    Attributes:
-        visibility: ``all``, ``selected`` or ``private``.
-        allows_public: public repositories may use its runners.
-    """
-
-    name: str
-    visibility: str
-    allows_public: bool
-
-
 class Survey:
     """Reads what ``doctor`` looks at.
 
@@ -86,17 +72,6 @@ class Survey:
         """The App's webhook. Raises as ``app``."""
         call = Call("GET", "/app/hook/config", "read the App's webhook configuration", None)
         return await self._calls.read(call, _hook_config)
-
-    async def groups(self, organization: str) -> tuple[Group, ...]:
-        """The organization's runner groups. Raises as ``app``."""
-        scope = Scope.parse(f"orgs/{organization}", "list runner groups")
-        call = Call(
-            "GET",
-            f"/{scope.path}/actions/runner-groups",
-            f"list the runner groups of {scope.path}",
-            scope.owner,
-        )
-        return await self._calls.pages(call, "runner_groups", _group)
 
     async def runner_version(self, scope: str) -> str | None:
         """The version of actions/runner that GitHub offers now, or None. Raises as ``app``."""
@@ -130,14 +105,6 @@ def _hook_config(answer: Fields) -> HookConfig:
         content_type=answer.text_or_empty("content_type"),
         has_secret=bool(answer.value("secret")),
         insecure=str(answer.value("insecure_ssl")) not in ("0", "None"),
-    )
-
-
-def _group(entry: Fields) -> Group:
-    return Group(
-        entry.text("name"),
-        entry.text_or_empty("visibility"),
-        entry.flag_or_none("allows_public_repositories") is True,
     )
 
 

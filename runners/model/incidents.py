@@ -16,6 +16,10 @@ INCIDENTS: frozenset[Reason] = frozenset(
         Reason.CREDENTIAL_MISSING,
         Reason.CREDENTIAL_AGEING,
         Reason.ISSUER_UNREADABLE,
+        Reason.GROUP_UNREAD,
+        # Somebody changed at GitHub what keeps strangers out.
+        Reason.GROUP_ALLOWS_PUBLIC,
+        Reason.GROUP_MISSING,
         Reason.STORE_UNAVAILABLE,
         # A launch, a registration or a Machine came to nothing.
         Reason.NEVER_STARTED,

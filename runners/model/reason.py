@@ -30,6 +30,9 @@ class Reason(StrEnum):
     FLY_BREAKER_OPEN = "fly_breaker_open"
     GITHUB_BREAKER_OPEN = "github_breaker_open"
     CREDENTIAL_MISSING = "credential_missing"
+    GROUP_ALLOWS_PUBLIC = "group_allows_public"
+    GROUP_MISSING = "group_missing"
+    GROUP_UNREAD = "group_unread"
     NOT_DISPATCHED = "not_dispatched"
     NOT_PLANNED_YET = "not_planned_yet"
 

@@ -27,6 +27,9 @@ CAUSES: Mapping[Reason, str] = {
     Reason.FLY_BREAKER_OPEN: "Fly's API answered with errors or not at all, or is asked too often.",
     Reason.GITHUB_BREAKER_OPEN: "GitHub's API failed or did not answer, or its rate limit is spent.",
     Reason.CREDENTIAL_MISSING: "It was never set, Infisical cannot be read, or the publisher has stopped.",
+    Reason.GROUP_ALLOWS_PUBLIC: "Somebody allowed public repositories in the group's settings at GitHub.",
+    Reason.GROUP_MISSING: "`pools.runner_group` is misspelt, or somebody renamed or deleted the group.",
+    Reason.GROUP_UNREAD: "GitHub has not answered, or its token is missing, since the dispatcher started.",
     Reason.NOT_DISPATCHED: "The workflow limits its jobs at once, or the group excludes the repository.",
     Reason.NOT_PLANNED_YET: "The planner looks within `timing.planner_period`, mostly at once.",
     # Webhooks.

@@ -71,6 +71,18 @@ WAITING_NOTES: Mapping[Reason, ReasonNote] = {
         "A credential is not there, has expired, or was not renewed; the text names it.",
         "provide it, or start `fly-gha tokens publish`; it is noticed within `timing.credentials_period`",
     ),
+    Reason.GROUP_ALLOWS_PUBLIC: ReasonNote(
+        "The pool's runner group lets public repositories in, which it does not serve: it launches nothing.",
+        "forbid public repositories in the group's settings, or read docs/security.md and set `allow_public`",
+    ),
+    Reason.GROUP_MISSING: ReasonNote(
+        "The organization has no runner group of the pool's name: it launches nothing.",
+        "make the group under the organization's Actions settings, or correct `pools.runner_group`",
+    ),
+    Reason.GROUP_UNREAD: ReasonNote(
+        "Who may use the pool's runners has not been read yet, so it launches nothing.",
+        "nothing; when it stays, see why GitHub cannot be read: the loop `group-list` in GET /v1/status",
+    ),
     Reason.NOT_DISPATCHED: ReasonNote(
         "A runner was idle and GitHub did not give it this job, as with `max-parallel`; supply is made "
         "later.",

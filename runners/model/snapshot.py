@@ -187,6 +187,7 @@ class Snapshot:
         pace: by pool, how fast it has been lately.
         swept: by name, when a Machine without a row or a registration without a Runner was last ended: it
             stays in the reading until the next list.
+        distrust: by pool, why it may launch nothing: its runner group lets in whom it does not serve.
     """
 
     now: float
@@ -208,6 +209,7 @@ class Snapshot:
     pace: Mapping[str, Pace] = field(default_factory=dict)
     swept: Mapping[str, float] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
+    distrust: Mapping[str, Why] = field(default_factory=dict)
     listening_since: float = 0.0
 
     def overdue(self, since: float, deadline: float) -> bool:

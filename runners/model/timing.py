@@ -17,6 +17,9 @@ class Timing(BaseModel):
     )
     machine_list_period: Seconds = Field(15, description="Between two readings of each app's Machine list.")
     runner_list_period: Seconds = Field(30, description="Between two readings of each scope's runner list.")
+    group_list_period: Seconds = Field(
+        600, description="Between two readings of runner groups, or of a repository's visibility."
+    )
     delivery_period: Seconds = Field(60, description="Between two readings of the webhook delivery log.")
     queue_sweep_period: Seconds = Field(120, description="Between two sweeps of queued runs.")
     queue_sweep_memory: Seconds = Field(

@@ -45,7 +45,7 @@ def _closed(snapshot: Snapshot, books: Tally) -> Why | None:
         return Why(Reason.FLEET_PAUSED, "the fleet is paused; what runs goes on")
     if books.pool.drained:
         return Why(Reason.POOL_DRAINED, f"pool {books.pool.name} is drained and takes no new work")
-    return None
+    return snapshot.distrust.get(books.pool.name)
 
 
 def _for_demand(snapshot: Snapshot, books: Tally, ending: frozenset[str]) -> Iterator[Action]:

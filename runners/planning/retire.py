@@ -162,10 +162,11 @@ def _of_pool(snapshot: Snapshot, books: Tally, retired: set[str]) -> Iterator[Ac
     """Idle too long, surplus, drained; then spares that are old, outdated or too many."""
     supply = [runner for runner in books.supply if runner.name not in retired]
     idle = [runner for runner in supply if runner.state is RunnerState.IDLE]
-    if books.pool.drained:
+    closed = _closed(snapshot, books)
+    if closed is not None:
         for runner in supply:
             if runner.state is not RunnerState.CLAIMED:
-                yield Retire(runner.name, Why(Reason.POOL_DRAINED, "the pool takes no new work"))
+                yield Retire(runner.name, closed)
     else:
         yield from _idle_too_long(snapshot, books, idle)
         unclaimed = [runner for runner in supply if runner.state in UNCLAIMED_STATES]
@@ -174,6 +175,17 @@ def _of_pool(snapshot: Snapshot, books: Tally, retired: set[str]) -> Iterator[Ac
             detail = f"{len(supply)} Runners on their way for {len(books.demand)} queued jobs"
             yield Retire(runner.name, Why(Reason.SURPLUS, detail))
     yield from end_spares(snapshot, books)
+
+
+def _closed(snapshot: Snapshot, books: Tally) -> Why | None:
+    """Why the pool's Runners must take no job: drained, or GitHub would give them jobs of strangers.
+
+    That nobody has read the group yet, as after a restart, is no reason to end what is there.
+    """
+    if books.pool.drained:
+        return Why(Reason.POOL_DRAINED, "the pool takes no new work")
+    why = snapshot.distrust.get(books.pool.name)
+    return why if why is not None and why.reason is not Reason.GROUP_UNREAD else None
 
 
 def _idle_too_long(snapshot: Snapshot, books: Tally, idle: list[Runner]) -> Iterator[Action]:

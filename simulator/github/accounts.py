@@ -4,8 +4,9 @@ One organization is enough for a fleet: repository-scoped registration, selected
 repositories are all decided inside it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from simulator.draws import Draws
 from simulator.github.problems import not_found
@@ -38,11 +39,14 @@ class RunnerGroupSpec:
         name: as jobs and administrators see it.
         repositories: names of the selected repositories, or None for all.
         allows_public: whether public repositories may use it (GitHub's default: no).
+        workflows: the selected workflows, as `acme/web/.github/workflows/ci.yml@refs/heads/main`, or None for
+            all.
     """
 
     name: str
     repositories: Sequence[str] | None = None
     allows_public: bool = False
+    workflows: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,17 @@ class RunnerGroup:
     name: str
     selected: frozenset[str] | None
     allows_public: bool
+    workflows: tuple[str, ...] | None = None
 
     def admits(self, repository: Repository) -> bool:
         """Whether the repository's jobs may run here."""
         if not repository.private and not self.allows_public:
             return False
         return self.selected is None or repository.name.lower() in self.selected
+
+    def admits_workflow(self, workflow_ref: str) -> bool:
+        """Whether a workflow, `acme/web/.github/workflows/ci.yml@refs/heads/main`, may run here."""
+        return self.workflows is None or workflow_ref in self.workflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,7 @@ class Directory:
         organization: its login.
         repositories: what to make; a plain string is a private repository of that name.
         runner_groups: what to make besides `Default`; a plain string is a group for all private repositories.
+        permissions: what the App is granted; all that a fleet needs when None.
     """
 
     def __init__(
@@ -110,11 +120,13 @@ class Directory:
         organization: str,
         repositories: Sequence[RepositorySpec | str],
         runner_groups: Sequence[RunnerGroupSpec | str] = (),
+        permissions: Mapping[str, str] | None = None,
     ) -> None:
         rng = draws.of("accounts")
         self.organization = Account(organization, rng.randrange(10**6, 10**8))
         self.sender = Account("octocat", 583231, "User")
-        self.installation = Installation(rng.randrange(10**6, 10**8), self.organization)
+        granted = dict(APP_PERMISSIONS if permissions is None else permissions)
+        self.installation = Installation(rng.randrange(10**6, 10**8), self.organization, granted)
         first = rng.randrange(10**8, 10**9)
         specs = [RepositorySpec(item) if isinstance(item, str) else item for item in repositories]
         self.repositories = tuple(
@@ -146,6 +158,47 @@ class Directory:
                 return repository
         raise not_found()
 
+    def change_group(self, name: str, changes: Mapping[str, Any]) -> RunnerGroup:
+        """Change a group as an administrator would.
+
+        Args:
+            name: of any case.
+            changes: of its attributes.
+
+        Raises:
+            GitHubProblem: 404.
+        """
+        found = self.group_named(name)
+        if found is None:
+            raise not_found()
+        changed = replace(found, **changes)
+        self.groups = tuple(changed if group is found else group for group in self.groups)
+        return changed
+
+    def delete_group(self, name: str) -> None:
+        """Delete a group as an administrator would; nobody can delete the default one.
+
+        Raises:
+            GitHubProblem: 404.
+        """
+        found = self.group_named(name)
+        if found is None:
+            raise not_found()
+        if found.id == DEFAULT_GROUP_ID:
+            raise not_found()
+        self.groups = tuple(group for group in self.groups if group is not found)
+
+    def show(self, name: str, *, private: bool) -> Repository:
+        """Make a repository private or public.
+
+        Raises:
+            GitHubProblem: 404.
+        """
+        found = self.repository(self.organization.login, name)
+        changed = replace(found, private=private)
+        self.repositories = tuple(changed if each is found else each for each in self.repositories)
+        return changed
+
     def group(self, group_id: int) -> RunnerGroup:
         """The runner group of that id.
 
@@ -156,6 +209,10 @@ class Directory:
             if group.id == group_id:
                 return group
         raise not_found()
+
+    def group_of(self, group_id: int) -> RunnerGroup:
+        """The group that a runner is in now: those of a deleted group are in the default one."""
+        return next((group for group in self.groups if group.id == group_id), self.groups[0])
 
     def group_named(self, name: str) -> RunnerGroup | None:
         """The runner group of that name (any case); an empty name means the default group."""
@@ -168,8 +225,9 @@ def _groups(specs: Sequence[RunnerGroupSpec]) -> tuple[RunnerGroup, ...]:
     groups = [RunnerGroup(DEFAULT_GROUP_ID, DEFAULT_GROUP, None, allows_public=False)]
     for spec in specs:
         chosen = None if spec.repositories is None else frozenset(name.lower() for name in spec.repositories)
+        workflows = None if spec.workflows is None else tuple(spec.workflows)
         if spec.name.lower() == DEFAULT_GROUP.lower():
-            groups[0] = RunnerGroup(DEFAULT_GROUP_ID, DEFAULT_GROUP, chosen, spec.allows_public)
+            groups[0] = RunnerGroup(DEFAULT_GROUP_ID, DEFAULT_GROUP, chosen, spec.allows_public, workflows)
         else:
-            groups.append(RunnerGroup(len(groups) + 2, spec.name, chosen, spec.allows_public))
+            groups.append(RunnerGroup(len(groups) + 2, spec.name, chosen, spec.allows_public, workflows))
     return tuple(groups)

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from simulator.control_face import control_router
 from simulator.github.courier import Bell, Courier
-from simulator.github.face_actions import actions_routes
+from simulator.github.face_actions import actions_routes, repository_routes
 from simulator.github.face_app import app_routes, hook_routes, open_routes
 from simulator.github.face_runners import runner_routes
 from simulator.github.face_world import control_routes, runner_protocol
@@ -57,6 +57,7 @@ def build_app(model: GitHubSim) -> FastAPI:
         open_routes(model, gate),
         runner_routes(model, gate),
         actions_routes(model, gate),
+        repository_routes(model, gate),
         runner_protocol(model, bell),
         control_routes(model),
         control_router(model.journal, model.faults, model.state),

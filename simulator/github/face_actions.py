@@ -1,4 +1,4 @@
-"""Reading runs and jobs of a repository."""
+"""Reading a repository, its runs and its jobs."""
 
 from typing import Any
 
@@ -12,8 +12,21 @@ from simulator.github.jobs import JobOrder, RunOrder, StepOrder
 from simulator.github.listing import job_of, run_of, runs_of
 from simulator.github.model import GitHubSim
 from simulator.github.problems import not_found
+from simulator.github.shapes import full_repository
 
 DISPATCHED_STEP_S = 0.2
+
+
+def repository_routes(sim: GitHubSim, gate: Gate) -> APIRouter:
+    """A repository itself, which needs metadata:read."""
+    router = APIRouter()
+
+    @router.get("/repos/{owner}/{repo}", operation_id="repos/get")
+    async def get_repository(request: Request, owner: str, repo: str) -> Any:
+        found = gate.repository(request, owner, repo, "metadata", "read")
+        return await gate.answer(request, full_repository(sim.public_url, found))
+
+    return router
 
 
 def actions_routes(sim: GitHubSim, gate: Gate) -> APIRouter:

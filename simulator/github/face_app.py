@@ -25,7 +25,7 @@ def app_routes(sim: GitHubSim, gate: Gate) -> APIRouter:
     @router.get("/app", operation_id="apps/get-authenticated")
     async def get_app(request: Request) -> Any:
         gate.app(request)
-        return await gate.answer(request, shapes.app(sim.public_url, sim.app_id, sim.directory.organization))
+        return await gate.answer(request, shapes.app(sim.public_url, sim.app_id, sim.directory.installation))
 
     @router.get("/app/installations", operation_id="apps/list-installations")
     async def list_installations(request: Request) -> Any:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from simulator.github import job_shapes
 from simulator.github.courier import Bell
 from simulator.github.job_shapes import job_message
 from simulator.github.jobs import JobOrder, RunOrder, StepOrder
@@ -91,9 +92,24 @@ class RunWish(_Order):
     head_repository: str = ""
 
 
+class GroupWish(_Order):
+    """What to change of a runner group; what is left out stays."""
+
+    allows_public: bool | None = None
+    workflows: list[str] | None = None
+    name: str | None = None
+
+
+class VisibilityWish(_Order):
+    """Whether a repository is private."""
+
+    private: bool
+
+
 def control_routes(sim: GitHubSim) -> APIRouter:
-    """`POST /_sim/runs` and `POST /_sim/jobs/{id}/cancel`."""
+    """`POST /_sim/runs`, `POST /_sim/jobs/{id}/cancel`, and what administrators change while a fleet runs."""
     router = APIRouter(prefix="/_sim", include_in_schema=False)
+    _add_administration(router, sim)
 
     @router.post("/runs", status_code=201)
     async def queue_run(wish: RunWish) -> dict[str, Any]:
@@ -110,6 +126,25 @@ def control_routes(sim: GitHubSim) -> APIRouter:
         return {"status": job.status, "conclusion": job.conclusion}
 
     return router
+
+
+def _add_administration(router: APIRouter, sim: GitHubSim) -> None:
+    @router.patch("/runner-groups/{name}")
+    async def change_group(name: str, wish: GroupWish) -> dict[str, Any]:
+        group = sim.directory.change_group(name, wish.model_dump(exclude_none=True))
+        sim.journal.record("group_changed", name=group.name, allows_public=group.allows_public)
+        return job_shapes.runner_group(sim.public_url, sim.directory.organization.login, group)
+
+    @router.delete("/runner-groups/{name}", status_code=204)
+    async def delete_group(name: str) -> None:
+        sim.directory.delete_group(name)
+        sim.journal.record("group_deleted", name=name)
+
+    @router.patch("/repositories/{name}")
+    async def show(name: str, wish: VisibilityWish) -> dict[str, Any]:
+        repository = sim.directory.show(name, private=wish.private)
+        sim.journal.record("repository_changed", name=repository.full_name, private=repository.private)
+        return {"full_name": repository.full_name, "private": repository.private}
 
 
 def runner_protocol(sim: GitHubSim, bell: Bell) -> APIRouter:

@@ -48,8 +48,8 @@ def runner_group(api: str, org: str, group: RunnerGroup) -> dict[str, Any]:
         "inherited": False,
         "allows_public_repositories": group.allows_public,
         "workflow_restrictions_read_only": False,
-        "restricted_to_workflows": False,
-        "selected_workflows": [],
+        "restricted_to_workflows": group.workflows is not None,
+        "selected_workflows": list(group.workflows or ()),
     }
     return shape if group.selected is None else {**shape, "selected_repositories_url": f"{base}/repositories"}
 

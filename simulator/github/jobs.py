@@ -6,6 +6,8 @@ from typing import Literal
 from simulator.github.accounts import Repository
 
 Status = Literal["waiting", "queued", "in_progress", "completed"]
+# Every workflow here is in the same file of its repository.
+WORKFLOW_PATH = ".github/workflows/ci.yml"
 StepKind = Literal["sleep", "fail", "kill_machine"]
 
 
@@ -98,6 +100,11 @@ class Run:
     updated_at: float
     display_title: str
     jobs: "list[WorkflowJob]" = field(default_factory=list)
+
+    @property
+    def workflow_ref(self) -> str:
+        """The workflow's file and its ref, as runner groups name a selected workflow."""
+        return f"{self.repository.full_name}/{WORKFLOW_PATH}@refs/heads/{self.head_branch}"
 
     @property
     def status(self) -> Status:

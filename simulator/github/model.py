@@ -52,6 +52,7 @@ class GitHubSim:
         repositories: names (private) or RepositorySpec.
         runner_groups: names (all private repositories) or RunnerGroupSpec; `Default` exists anyway.
         marker: part of every credential that is minted here.
+        permissions: what the App is granted; all that a fleet needs when None.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class GitHubSim:
         marker: str = "",
         workflows: Mapping[str, Sequence[str]] | None = None,
         user_token: str = "",
+        permissions: Mapping[str, str] | None = None,
     ) -> None:
         self.clock = clock
         self.scale = scale
@@ -79,7 +81,7 @@ class GitHubSim:
         self.journal = journal = Journal(clock)
         self.faults = faults = Faults(journal, FAULT_KINDS)
         self.agenda = agenda = Agenda(clock)
-        self.directory = directory = Directory(draws, organization, repositories, runner_groups)
+        self.directory = directory = Directory(draws, organization, repositories, runner_groups, permissions)
         self.tokens = Tokens(clock, draws, app_id, app_public_key, directory, marker)
         self.workflows = {name: tuple(labels) for name, labels in (workflows or {}).items()}
         if user_token:

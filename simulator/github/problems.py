@@ -50,9 +50,10 @@ def bad_credentials(message: str = "Bad credentials") -> GitHubProblem:
     return GitHubProblem(401, message)
 
 
-def forbidden(message: str = "Resource not accessible by integration") -> GitHubProblem:
-    """A valid token without the permission the operation needs."""
-    return GitHubProblem(403, message)
+def forbidden(wanted: str) -> GitHubProblem:
+    """A valid token without the permission the operation needs; GitHub names the one that would do."""
+    headers = {"x-accepted-github-permissions": wanted}
+    return GitHubProblem(403, "Resource not accessible by integration", headers=headers)
 
 
 def not_found() -> GitHubProblem:

@@ -181,14 +181,15 @@ class Queue:
         self._agenda.after(delay, self._ring)
 
     def _fits(self, job: WorkflowJob, runner: Registration) -> bool:
-        """All labels of the job on the runner, in its scope, and the group open to the repository."""
+        """All labels of the job on the runner, in its scope, its group open to repository and workflow."""
         wanted, offered = {x.lower() for x in job.labels}, {x.lower() for x in runner.labels}
         if not wanted or not wanted <= offered:
             return False
         repository = job.run.repository
         if runner.scope.startswith("repos/"):
             return runner.scope.lower() == f"repos/{repository.full_name}".lower()
-        return self._directory.group(runner.group_id).admits(repository)
+        group = self._directory.group_of(runner.group_id)
+        return group.admits(repository) and group.admits_workflow(job.run.workflow_ref)
 
     def _assign(self, job: WorkflowJob, runner: Registration) -> None:
         job.runner_id, runner.job_id = runner.id, job.id

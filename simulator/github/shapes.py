@@ -140,8 +140,15 @@ def repository(api: str, repo: Repository) -> dict[str, Any]:
     }
 
 
-def app(api: str, app_id: int, owner: Account) -> dict[str, Any]:
+def full_repository(api: str, repo: Repository) -> dict[str, Any]:
+    """A repository as its own address shows it (full-repository)."""
+    counts = {"network_count": 0, "subscribers_count": 0}
+    return {**repository(api, repo), "has_discussions": False, **counts}
+
+
+def app(api: str, app_id: int, installed: Installation) -> dict[str, Any]:
     """The authenticated App (integration)."""
+    owner = installed.account
     return {
         "id": app_id,
         "slug": "fly-gha",
@@ -154,7 +161,7 @@ def app(api: str, app_id: int, owner: Account) -> dict[str, Any]:
         "html_url": f"{HTML}/apps/fly-gha",
         "created_at": BORN,
         "updated_at": BORN,
-        "permissions": dict(Installation(0, owner).permissions),
+        "permissions": dict(installed.permissions),
         "events": list(APP_EVENTS),
         "installations_count": 1,
     }

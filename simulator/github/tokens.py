@@ -53,7 +53,7 @@ class InstallationToken:
         ):
             raise not_found()
         if _LEVELS.get(self.permissions.get(permission, ""), 0) < _LEVELS[level]:
-            raise forbidden()
+            raise forbidden(f"{permission}={level}")
 
 
 class Tokens:

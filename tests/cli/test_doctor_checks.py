@@ -8,7 +8,8 @@ from machines.survey import AppSeen, TokenSeen
 from runners.cli.doctor.command import judged
 from runners.cli.doctor.facts import Answering, Credential, Database, Deliveries, Facts, Unread
 from runners.cli.doctor.finding import Verdict
-from runners.github.survey import Grants, Group, HookConfig
+from runners.github.survey import Grants, HookConfig
+from runners.model.groups import RunnerGroup, ScopeSeen
 from runners.model.settings import Settings
 
 NOW = 1_795_000_000.0
@@ -35,6 +36,7 @@ GRANTED = Grants(
     ("workflow_job",),
 )
 HOOK = HookConfig(f"{URL}/webhooks/github", "json", has_secret=True, insecure=False)
+DEFAULT = RunnerGroup("Default", "all", allows_public=False)
 FINE = Facts(
     now=NOW,
     settings=SETTINGS,
@@ -48,7 +50,11 @@ FINE = Facts(
     installations={"orgs/acme": GRANTED, "repos/acme/web": GRANTED},
     hook=HOOK,
     deliveries=Deliveries(9, 9, NOW - 60, 202),
-    groups={"acme": (Group("Default", "all", allows_public=False),)},
+    scopes={
+        "orgs/acme": ScopeSeen((DEFAULT,)),
+        "repos/acme/web": ScopeSeen(private=True),
+    },
+    granted={"acme": GRANTED.permissions},
     fly_tokens=(TokenSeen("acme", ("app-a", "app-b"), personal=False, machine_bound=False),),
     fly_apps={"app-a": AppSeen("a-net", "acme"), "app-b": AppSeen("b-net", "acme")},
     fly_images={"app-a": frozenset({DIGEST}), "app-b": frozenset()},
@@ -84,7 +90,8 @@ def test_everything_fine_is_ok_line_by_line():
 
 
 def group(**changes):
-    return {"acme": (replace(FINE.groups["acme"][0], **changes),)}
+    """One changed group of the organization; the facts of the repository stay."""
+    return {**FINE.scopes, "orgs/acme": ScopeSeen((replace(DEFAULT, **changes),))}
 
 
 @pytest.mark.parametrize(
@@ -133,9 +140,19 @@ def group(**changes):
         ({"deliveries": Deliveries(9, 8, NOW, 401)}, "webhook deliveries", "answered 401"),
         ({"deliveries": Deliveries(9, 8, NOW, 0)}, "webhook deliveries", "got no answer"),
         ({"deliveries": Deliveries(9, 8, NOW, 500)}, "webhook deliveries", "answered 500"),
-        ({"groups": {"acme": ()}}, "runner group of gha-small", "no group Default"),
-        ({"groups": group(allows_public=True)}, "runner group of gha-small", "public ones may use it"),
-        ({"settings": settings(pool__allow_public=True)}, "runner group of gha-small", "public ones may not"),
+        ({"scopes": {"orgs/acme": ScopeSeen()}}, "runner group of gha-small", "no runner group Default"),
+        ({"scopes": group(allows_public=True)}, "runner group of gha-small", "lets public repositories in"),
+        ({"settings": settings(pool__allow_public=True)}, "runner group of gha-small", "keeps public"),
+        (
+            {"scopes": {**FINE.scopes, "repos/acme/web": ScopeSeen(private=False)}},
+            "runner group of gha-web",
+            "repos/acme/web is public",
+        ),
+        (
+            {"granted": {"acme": {"organization_self_hosted_runners": "read", "metadata": "read"}}},
+            "token of acme",
+            "organization_self_hosted_runners: write, actions: read, administration: write",
+        ),
         ({"fly_tokens": (replace(FINE.fly_tokens[0], personal=True),)}, "Fly token", "a person's own"),
         ({"fly_tokens": (replace(FINE.fly_tokens[0], machine_bound=True),)}, "Fly token", "one Machine"),
         (
@@ -188,8 +205,8 @@ def test_what_is_wrong_fails_with_one_next_step(changes, about, said):
         ({"deliveries": NOBODY}, "webhook deliveries"),
         ({"deliveries": Deliveries(0, 0, None, 0)}, "webhook deliveries"),
         ({"deliveries": NOBODY}, "our URL: from outside"),
-        ({"groups": {"acme": NOBODY}}, "runner group of gha-small"),
-        ({"groups": {}}, "runner group of gha-small"),
+        ({"scopes": {"orgs/acme": NOBODY}}, "runner group of gha-small"),
+        ({"scopes": {}}, "runner group of gha-small"),
         ({"fly_tokens": NOBODY}, "Fly token"),
         ({"fly_tokens": ()}, "Fly token"),
         ({"fly_apps": {"app-a": NOBODY}}, "Fly app app-a"),
@@ -219,10 +236,23 @@ def test_facts_that_were_never_asked_for_make_no_line_ok_but_the_configuration()
     bare = Facts(**{each.name: getattr(FINE, each.name) for each in fields(Facts) if each.name in given})
     fine = {each.about for each in judged(bare) if each.verdict is Verdict.OK}
     held = {each.name for each in FINE.credentials}
-    assert fine == {"configuration", "database", "credentials' place", "runner group of gha-web"} | held
+    assert fine == {"configuration", "database", "credentials' place"} | held
 
 
 def test_a_dispatcher_that_only_answers_publicly_may_not_be_ours():
     facts = replace(FINE, local=NOBODY)
     (line,) = [each for each in judged(facts) if each.about == "our URL: answer"]
     assert "cannot be told" in line.detail
+
+
+def test_it_recommends_a_group_that_keeps_out_by_itself_what_the_gate_would_have_to_fail():
+    files = ["acme/web/.github/workflows/ci.yml"]
+    listed = settings(pool__workflows=files, pool__repositories=["acme/web"])
+    about = "runner group of gha-small"
+    (line,) = [each for each in judged(replace(FINE, settings=listed)) if each.about == about]
+    assert line.verdict is Verdict.OK
+    assert "restrict it to the workflows" in line.next_step
+    assert "select the repositories" in line.next_step
+    narrow = group(visibility="selected", workflows=(f"{files[0]}@refs/heads/main",))
+    (line,) = [each for each in judged(replace(FINE, settings=listed, scopes=narrow)) if each.about == about]
+    assert line.next_step == ""

@@ -189,7 +189,10 @@ async def surveying(world: GitHubWorld) -> None:
     survey, (github, _) = world.survey(), world.app_mode()
     assert (await survey.app()).permissions["actions"] == "read"
     assert (await survey.hook_config()).content_type == "json"
-    assert "fleet" in {group.name for group in await survey.groups("acme")}
+    assert (await github.scope_seen(ORG)).group("Fleet").workflows is None
+    assert (await github.scope_seen(REPO)).private is True
+    world.sim.directory.change_group("fleet", {"workflows": ("acme/web/.github/workflows/ci.yml@main",)})
+    assert (await github.scope_seen(ORG)).group("fleet").workflows is not None
     for scope in (ORG, REPO):
         assert "workflow_job" in (await survey.installation(scope)).events
         minted = await github.mint_jit(scope, f"v-{scope[:4]}", "fleet", LABELS)

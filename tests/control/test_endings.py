@@ -267,7 +267,7 @@ async def test_a_plan_is_dropped_when_another_dispatcher_has_planned_since(world
     assert decided.actions
     world.pass_time(world.settings.timing.planner_period * 5)
     replica = world.make_fleet("replica")
-    await replica._loop("credentials").once()
+    await world.first_readings(replica)
     await planner_pass(replica.world)
     await replica.world.effects.settled()
     await apply(world.control, snapshot, decided, term)

@@ -46,7 +46,7 @@ async def restart(world):
     await world.http.aclose()
     await world.fleet.stop()
     world.fleet = world.make_fleet("second")
-    await world.fleet._loop("credentials").once()
+    await world.first_readings(world.fleet)
     world.http = world.connect()
     world.courier._http = world.http
 

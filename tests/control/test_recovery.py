@@ -18,7 +18,7 @@ async def app_world(tmp_path):
     """A fleet that holds the App's key, and so may read its delivery log."""
     async with open_world(tmp_path, github={"credentials": "app", "app_id": str(APP_ID)}) as world:
         world.environ["GITHUB_APP_PRIVATE_KEY"] = private_pem(APP_KEY)
-        await world.fleet._loop("credentials").once()
+        await world.first_readings(world.fleet)
         yield world
 
 
@@ -136,7 +136,7 @@ async def test_a_delivery_of_a_repository_that_is_not_allowed_boots_nothing(tmp_
     changes = {"credentials": "app", "app_id": str(APP_ID), "repositories": ["acme/api"]}
     async with open_world(tmp_path, github=changes) as world:
         world.environ["GITHUB_APP_PRIVATE_KEY"] = private_pem(APP_KEY)
-        await world.fleet._loop("credentials").once()
+        await world.first_readings(world.fleet)
         world.github.faults.add("lose_webhook", action="queued")
         (job,) = await world.arrive("build")
         await catch_up(world)

@@ -113,7 +113,7 @@ async def test_a_rotated_credential_is_in_force_after_one_pass_and_its_value_is_
 
 async def test_one_dispatcher_of_several_plans(world):
     replica = world.make_fleet("replica")
-    await replica._loop("credentials").once()
+    await world.first_readings(replica)
     await world.plan()
     await world.arrive("build")
     await planner_pass(replica.world)
@@ -128,7 +128,7 @@ async def test_one_dispatcher_of_several_plans(world):
 async def test_another_dispatcher_takes_over_when_the_lease_ends(world):
     await world.plan()
     replica = world.make_fleet("replica")
-    await replica._loop("credentials").once()
+    await world.first_readings(replica)
     await world.arrive("build")
     world.pass_time(world.settings.timing.planner_period * 4)
     await planner_pass(replica.world)
@@ -139,7 +139,7 @@ async def test_another_dispatcher_takes_over_when_the_lease_ends(world):
 
 async def test_a_dispatcher_that_stops_leaves_the_planning_to_another_at_once(world):
     replica = world.make_fleet("replica")
-    await replica._loop("credentials").once()
+    await world.first_readings(replica)
     await planner_pass(replica.world)
     await world.arrive("build")
     await world.plan()

@@ -89,6 +89,20 @@ async def test_a_taken_name_is_its_own_outcome(wire, mint):
     assert "DELETE" in caught.value.next_step
 
 
+async def test_a_permission_that_is_missing_is_named_as_github_names_it(wire, mint):
+    """By the header that GitHub sends to Apps; what is no list of permissions is not repeated."""
+    wanted = "organization_self_hosted_runners=write"
+    header = "x-accepted-github-permissions"
+    wire.on(MINT, httpx.Response(403, headers={header: wanted}), httpx.Response(403, headers={header: "<b>"}))
+    with pytest.raises(UpstreamError) as caught:
+        await mint()
+    assert wanted in caught.value.why
+    assert "App's settings, under Permissions" in caught.value.next_step
+    with pytest.raises(UpstreamError) as caught:
+        await mint()
+    assert "<b>" not in str(caught.value)
+
+
 MEANINGS = [
     (400, {}, ErrorClass.OUR_FAULT, True),
     (401, {}, ErrorClass.REFUSED, True),

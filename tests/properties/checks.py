@@ -43,9 +43,9 @@ def _caps(before: Snapshot, plan: Plan) -> Iterator[str]:
         yield f"fleet: {len(before.machines)} + {len(launches)} Machines of {before.max_machines}"
     if launches and before.paused:
         yield "a paused fleet launches"
-    drained = {pool.name for pool in before.pools if pool.drained}
+    drained = {pool.name for pool in before.pools if pool.drained} | before.distrust.keys()
     yield from (
-        f"drained pool {action.pool} takes work"
+        f"drained or distrusted pool {action.pool} takes work"
         for action in plan.actions
         if isinstance(action, REQUESTS) and action.pool in drained
     )

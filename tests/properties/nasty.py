@@ -29,6 +29,7 @@ POOLS = ("web", "big", "third")
 # Both sides of every deadline of the default timing, in seconds before now.
 AGES = st.sampled_from((0.0, 3.0, 14.0, 16.0, 25.0, 61.0, 95.0, 125.0, 185.0, 245.0, 4000.0, 90_000.0))
 MAYBE = st.booleans()
+UNREAD, PUBLIC = Why(Reason.GROUP_UNREAD), Why(Reason.GROUP_ALLOWS_PUBLIC)
 
 
 @st.composite
@@ -244,5 +245,6 @@ def snapshots(draw: st.DrawFn, *, blind: bool = False) -> Snapshot:
             st.sampled_from(({}, {}, {}, {"fly": "FLY_API_TOKEN"}, {"github:acme": "TOKEN"}))
         ),
         fingerprints=draw(st.sampled_from(({}, {}, {"web": "f-1"}))),
+        distrust=draw(st.sampled_from(({}, {}, {"web": UNREAD}, {"web": UNREAD, "big": PUBLIC}))),
         pace=draw(st.sampled_from(({}, {"web": Pace(20.0, 60.0, 300.0, 12)}))),
     )

@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping
 
 from runners.cli.doctor.checks_ground import unread
 from runners.cli.doctor.facts import Facts, Unread
-from runners.cli.doctor.finding import Finding, failed, ok, unknown
+from runners.cli.doctor.finding import Finding, Verdict, failed, ok, unknown
 from runners.github.app_auth import ORGANIZATION_PERMISSIONS, REPOSITORY_PERMISSIONS
-from runners.github.survey import Grants, Group
+from runners.github.survey import Grants
+from runners.model.groups import RunnerGroup, ScopeSeen
+from runners.model.reason import Reason
 from runners.model.settings import PoolSettings
+from runners.planning.trust import why_distrusted
 
 EVENT = "workflow_job"
 _PATH = "/webhooks/github"
@@ -20,9 +23,10 @@ def github(facts: Facts) -> Iterator[Finding]:
     """Everything of GitHub's."""
     yield _app(facts)
     yield from (_installation(scope, found) for scope, found in facts.installations.items())
+    yield from (token_rights(facts, owner) for owner in facts.granted)
     yield _webhook(facts)
     yield _deliveries(facts)
-    yield from (_group(facts, pool) for pool in facts.settings.pools)
+    yield from (runner_group(facts, pool) for pool in facts.settings.pools)
     yield from (_version(facts, scope) for scope in facts.versions_offered)
 
 
@@ -31,7 +35,7 @@ def _app(facts: Facts) -> Finding:
     if isinstance(found, Unread):
         return unread(about, found)
     scopes = {pool.scope.partition("/")[0] for pool in facts.settings.pools}
-    lacking = _lacking(found, "orgs" in scopes, "repos" in scopes)
+    lacking = _lacking(found.permissions, "orgs" in scopes, "repos" in scopes)
     if lacking:
         return failed(about, f"it lacks {lacking}", "grant it in the App's settings, under Permissions")
     if EVENT not in found.events:
@@ -47,7 +51,7 @@ def _installation(scope: str, found: Grants | Unread) -> Finding:
         return unread(about, found)
     if found.suspended:
         return failed(about, "it is suspended", "its owner can unsuspend it under Installed GitHub Apps")
-    lacking = _lacking(found, scope.startswith("orgs/"), scope.startswith("repos/"))
+    lacking = _lacking(found.permissions, scope.startswith("orgs/"), scope.startswith("repos/"))
     if lacking:
         return failed(
             about,
@@ -59,14 +63,28 @@ def _installation(scope: str, found: Grants | Unread) -> Finding:
     return ok(about, "its permissions suffice")
 
 
-def _lacking(found: Grants, organization: bool, repository: bool) -> str:
+def token_rights(facts: Facts, owner: str) -> Finding:
+    """Whether the publisher narrowed an owner's token to what its pools need: no less, as told beside it."""
+    about = f"token of {owner}"
+    kinds = {pool.scope.partition("/")[0] for pool in facts.settings.pools if pool.owner == owner}
+    lacking = _lacking(facts.granted[owner], "orgs" in kinds, "repos" in kinds)
+    if lacking:
+        return failed(
+            about,
+            f"it was made without {lacking}, which the scopes of its pools take",
+            "run fly-gha tokens publish with the pools of this fleet.toml, and grant it to the App there",
+        )
+    return ok(about, "it was made with all that its pools take")
+
+
+def _lacking(permissions: Mapping[str, str], organization: bool, repository: bool) -> str:
     wanted: dict[str, str] = {}
     if organization:
         wanted |= ORGANIZATION_PERMISSIONS
     if repository:
         wanted |= REPOSITORY_PERMISSIONS
     return ", ".join(
-        f"{name}: {level}" for name, level in wanted.items() if not _enough(found.permissions, name, level)
+        f"{name}: {level}" for name, level in wanted.items() if not _enough(permissions, name, level)
     )
 
 
@@ -120,40 +138,50 @@ def _deliveries(facts: Facts) -> Finding:
     return failed(about, f"{detail} {answer}", step)
 
 
-def _group(facts: Facts, pool: PoolSettings) -> Finding:
+def runner_group(facts: Facts, pool: PoolSettings) -> Finding:
+    """Whether GitHub keeps from a pool's runners whom the pool does not serve."""
     about = f"runner group of {pool.name}"
-    if pool.scope.startswith("repos/"):
-        return ok(about, "a repository has one group, and its own visibility decides")
-    found = facts.groups.get(pool.owner, Unread("not asked"))
+    found = facts.scopes.get(pool.scope, Unread("not asked"))
     if isinstance(found, Unread):
         return unread(about, found)
-    group = next((each for each in found if each.name.lower() == pool.runner_group.lower()), None)
+    why = why_distrusted(pool, found)
+    if why is not None:
+        return failed(about, why.detail, _next_step(why.reason, pool, found))
+    group = found.group(pool.runner_group)
     if group is None:
-        known = ", ".join(each.name for each in found) or "none"
-        return failed(
-            about,
-            f"{pool.owner} has no group {pool.runner_group}; there is {known}",
-            "make it under the organization's Actions settings, or correct pools.runner_group",
-        )
-    return _of_public(about, pool, group)
-
-
-def _of_public(about: str, pool: PoolSettings, group: Group) -> Finding:
-    where = f"group {group.name}, for {group.visibility} repositories"
-    if group.allows_public and not pool.allow_public:
-        return failed(
-            about,
-            f"{where}: public ones may use it, and anybody may open a pull request there",
-            "forbid them in the group's settings; or read docs/security.md, then set allow_public",
-        )
+        return ok(about, f"{pool.scope} has one group, and who sees the repository decides")
     if pool.allow_public and not group.allows_public:
         return failed(
             about,
-            f"{where}: public ones may not use it, and the pool means to serve them",
-            "allow public repositories in the group's settings, or unset allow_public",
+            f"group {group.name} keeps public repositories out, and the pool means to serve them",
+            "allow public repositories in the group's settings, or unset pools.allow_public",
         )
-    public = "public ones may use it, as the pool allows" if group.allows_public else "no public ones"
-    return ok(about, f"{where}; {public}")
+    public = "public ones among them, as the pool allows" if group.allows_public else "no public ones"
+    detail = f"group {group.name}, for {group.visibility} repositories; {public}"
+    return Finding(about, Verdict.OK, detail, _narrower(pool, group))
+
+
+def _next_step(reason: Reason, pool: PoolSettings, found: ScopeSeen) -> str:
+    if reason is Reason.GROUP_MISSING:
+        known = ", ".join(each.name for each in found.groups) or "none"
+        return (
+            "make it under the organization's Actions settings, or correct pools.runner_group; "
+            f"there is {known}"
+        )
+    step = "read docs/security.md, then set pools.allow_public"
+    if reason is Reason.PUBLIC_REPOSITORY:
+        return f"make {pool.scope.removeprefix('repos/')} private, or {step}"
+    return f"forbid public repositories in the group's settings; or {step}"
+
+
+def _narrower(pool: PoolSettings, group: RunnerGroup) -> str:
+    """What the group could keep out by itself; the Machine's gate only fails what GitHub gives it."""
+    steps = []
+    if pool.workflows and group.workflows is None:
+        steps.append("restrict it to the workflows of pools.workflows, each with its ref")
+    if pool.repositories and group.visibility == "all":
+        steps.append("select the repositories of pools.repositories")
+    return f"recommended, in the group's settings: {' and '.join(steps)}" if steps else ""
 
 
 def _version(facts: Facts, scope: str) -> Finding:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from machines.survey import AppSeen, TokenSeen
-from runners.github.survey import Grants, Group, HookConfig
+from runners.github.survey import Grants, HookConfig
+from runners.model.groups import ScopeSeen
 from runners.model.settings import Settings
 
 T = TypeVar("T")
@@ -108,6 +109,8 @@ class Facts:
         leases: by dynamic secret of Infisical, why no GitHub token could be leased; None where one was.
         addresses: what the name in ``fleet.public_url`` resolves to.
         public: who answers there.
+        scopes: by scope, who may use its runners.
+        granted: by owner, the permissions that its published token was made with.
         local: who answers where this configuration's dispatcher listens.
         versions_offered: by scope, the version of actions/runner that GitHub offers.
         versions_used: by scope, the versions that this fleet's runners told GitHub.
@@ -126,7 +129,8 @@ class Facts:
     installations: Mapping[str, Grants | Unread] = field(default_factory=dict)
     hook: HookConfig | Unread = field(default_factory=lambda: Unread("not asked"))
     deliveries: Deliveries | Unread = field(default_factory=lambda: Unread("not asked"))
-    groups: Mapping[str, tuple[Group, ...] | Unread] = field(default_factory=dict)
+    scopes: Mapping[str, ScopeSeen | Unread] = field(default_factory=dict)
+    granted: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     fly_tokens: tuple[TokenSeen, ...] | Unread = field(default_factory=lambda: Unread("not asked"))
     fly_apps: Mapping[str, AppSeen | Unread] = field(default_factory=dict)
     fly_images: Mapping[str, frozenset[str] | Unread] = field(default_factory=dict)

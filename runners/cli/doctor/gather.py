@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 import httpx
@@ -15,6 +16,7 @@ from runners.connections import Connections, connect, network
 from runners.model.settings import Settings
 from runners.planning.names import is_runner_of
 from runners.secrets.ageing import in_words
+from runners.secrets.github_tokens import PublishedTokens
 from runners.secrets.interface import CredentialMissing, SourceRefused
 from runners.secrets.names import (
     installation_token_name,
@@ -76,7 +78,6 @@ class _Gatherer:
         secrets = await self._vaults()
         pools = settings.pools
         scopes = sorted({pool.scope for pool in pools})
-        owners = sorted({pool.owner for pool in pools if pool.scope.startswith("orgs/")})
         apps = sorted({app for pool in pools for app in pool.apps})
         return Facts(
             now=self._clock.now(),
@@ -93,7 +94,8 @@ class _Gatherer:
             ),
             hook=await self._as_the_app(github.hook_config),
             deliveries=await self._as_the_app(self._deliveries),
-            groups=await _by(owners, lambda owner: _read(github.groups(owner))),
+            scopes=await _by(scopes, lambda scope: _read(connections.github.scope_seen(scope))),
+            granted=granted(connections),
             fly_tokens=await _read(fly.tokens()),
             fly_apps=await _by(apps, lambda app: _read(fly.app(app))),
             fly_images=await _by(apps, lambda app: _read(fly.images(app))),
@@ -188,6 +190,20 @@ class _Gatherer:
     def _left(self, name: str) -> str:
         left = self._connections.tokens_left().get(name)
         return "" if left is None else f"good for {in_words(left)}"
+
+
+def granted(connections: Connections) -> dict[str, Mapping[str, str]]:
+    """By owner whose published token says so, the permissions that it was made with."""
+    found: dict[str, Mapping[str, str]] = {}
+    for owner in sorted({pool.owner for pool in connections.settings.pools}):
+        value = connections.vault.get(installation_token_name(owner))
+        if value is None or not isinstance(connections.tokens, PublishedTokens):
+            continue
+        with suppress(NotAPublishedToken):
+            published = read_published(value)
+            if published.permissions:
+                found[owner] = published.permissions
+    return found
 
 
 async def _by(names: Iterable[str], ask: Callable[[str], Awaitable[T]]) -> dict[str, T]:
