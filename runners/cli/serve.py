@@ -22,6 +22,7 @@ from runners.api.hooks import hooks_router
 from runners.cli.configuration import DEFAULT_CONFIG, ConfigOption, settings_or_exit
 from runners.cli.logs import configure_logs
 from runners.cli.outcome import Exit, fail
+from runners.cli.preflight import NotFit, preflight, report
 from runners.connections import connect
 from runners.fleet import Fleet, Seams
 from runners.model.allow_lists import gate_of
@@ -50,6 +51,8 @@ def serve(
     configure_logs(level=log_level)
     try:
         asyncio.run(run_dispatcher(settings, os.environ, observe=observe))
+    except NotFit as error:
+        fail(Exit.BAD_USE, str(error))
     except StoreError as error:
         fail(Exit.UNREACHABLE, str(error))
     except OSError as error:
@@ -73,6 +76,11 @@ async def run_dispatcher(
         environ: where local credentials are.
         observe: plan and explain only.
         reached: called at named steps.
+
+    Raises:
+        NotFit: something is so wrong that nothing may be booted.
+        StoreError: the store cannot be used.
+        OSError: the port cannot be listened on.
     """
     # Bound before anything is started: a taken port must not leave a half-started fleet.
     listening = socket.create_server((settings.fleet.host, settings.fleet.port))
@@ -89,11 +97,19 @@ async def run_dispatcher(
     except StoreError:
         await store.close()
         raise
+    connections = connect(settings, clock, environ)
+    found = await preflight(connections)
+    try:
+        report(found, observe=observe)
+    except NotFit:
+        await connections.close()
+        await store.close()
+        raise
     fleet = Fleet(
         settings,
         clock,
         store,
-        connect(settings, clock, environ),
+        connections,
         Seams(
             entropy=secrets.token_bytes,
             holder=EMBEDDED_HOLDER if embedded else secrets.token_hex(8),
@@ -101,6 +117,9 @@ async def run_dispatcher(
             touch=not observe,
         ),
     )
+    for scope, seen in found.scopes.items():
+        # A job that is there already does not wait for a second reading.
+        fleet.world.readings.scope_read(scope, clock.now(), seen)
     server = _Server(build_dispatcher(fleet))
     await server.serve(sockets=[listening])
 

@@ -13,6 +13,7 @@ from simulator.github.problems import not_found
 
 DEFAULT_GROUP_ID = 1
 DEFAULT_GROUP = "Default"
+LAST_DELETED_GROUP_ID = 2
 # What a fleet's App is granted.
 APP_PERMISSIONS = {
     "actions": "read",
@@ -135,6 +136,7 @@ class Directory:
         )
         groups = [RunnerGroupSpec(item) if isinstance(item, str) else item for item in runner_groups]
         self.groups = _groups(groups)
+        self._last_group = max(LAST_DELETED_GROUP_ID, *(group.id for group in self.groups))
 
     def org(self, login: str) -> Account:
         """The organization of that login (any case).
@@ -157,6 +159,15 @@ class Directory:
             if repository.name.lower() == name.lower():
                 return repository
         raise not_found()
+
+    def add_group(self, spec: RunnerGroupSpec) -> RunnerGroup:
+        """Make a group as an administrator would; no id is ever used twice."""
+        chosen = None if spec.repositories is None else frozenset(name.lower() for name in spec.repositories)
+        workflows = None if spec.workflows is None else tuple(spec.workflows)
+        self._last_group += 1
+        group = RunnerGroup(self._last_group, spec.name, chosen, spec.allows_public, workflows)
+        self.groups = (*self.groups, group)
+        return group
 
     def change_group(self, name: str, changes: Mapping[str, Any]) -> RunnerGroup:
         """Change a group as an administrator would.

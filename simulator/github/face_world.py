@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.github import job_shapes
+from simulator.github.accounts import RunnerGroupSpec
 from simulator.github.courier import Bell
 from simulator.github.job_shapes import job_message
 from simulator.github.jobs import JobOrder, RunOrder, StepOrder
@@ -100,6 +101,15 @@ class GroupWish(_Order):
     name: str | None = None
 
 
+class NewGroup(_Order):
+    """A runner group to make."""
+
+    name: str
+    repositories: list[str] | None = None
+    allows_public: bool = False
+    workflows: list[str] | None = None
+
+
 class VisibilityWish(_Order):
     """Whether a repository is private."""
 
@@ -129,6 +139,12 @@ def control_routes(sim: GitHubSim) -> APIRouter:
 
 
 def _add_administration(router: APIRouter, sim: GitHubSim) -> None:
+    @router.post("/runner-groups", status_code=201)
+    async def make_group(wish: NewGroup) -> dict[str, Any]:
+        group = sim.directory.add_group(RunnerGroupSpec(**wish.model_dump()))
+        sim.journal.record("group_made", name=group.name, allows_public=group.allows_public)
+        return job_shapes.runner_group(sim.public_url, sim.directory.organization.login, group)
+
     @router.patch("/runner-groups/{name}")
     async def change_group(name: str, wish: GroupWish) -> dict[str, Any]:
         group = sim.directory.change_group(name, wish.model_dump(exclude_none=True))

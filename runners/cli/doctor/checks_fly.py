@@ -14,10 +14,10 @@ def fly(facts: Facts) -> Iterator[Finding]:
     """Everything of Fly's."""
     yield _token(facts)
     for app in facts.fly_apps:
-        yield _app(facts, app)
+        yield app_there(facts, app)
         yield _rights(facts, app)
         yield _network(facts, app)
-    yield _regions(facts)
+    yield regions(facts)
     yield _image(facts)
 
 
@@ -50,11 +50,16 @@ def _token(facts: Facts) -> Finding:
     return ok(about, f"for apps of the organization {slug}, every app of the pools among them")
 
 
-def _app(facts: Facts, app: str) -> Finding:
+def app_there(facts: Facts, app: str) -> Finding:
+    """Whether an app of the pools is there, and the organization's."""
     about, found = f"Fly app {app}", facts.fly_apps[app]
     if isinstance(found, Unread):
-        step = f"fly apps create {app} -o {facts.settings.fly.org_slug} --network {app}"
-        return failed(about, found.why, step) if found.refused else unread(about, found)
+        step = (
+            f"fly apps create {app} -o {facts.settings.fly.org_slug} --network {app}, or correct pools.apps"
+        )
+        if found.missing:
+            return failed(about, f"Fly knows no app {app}, or hides it from this token", step)
+        return unread(about, found)
     slug = facts.settings.fly.org_slug
     if found.organization and found.organization != slug:
         return failed(about, f"it belongs to {found.organization}, not to {slug}", "correct fly.org_slug")
@@ -93,7 +98,8 @@ def _network(facts: Facts, app: str) -> Finding:
     return ok(about, f"{found.network}, not the organization's default")
 
 
-def _regions(facts: Facts) -> Finding:
+def regions(facts: Facts) -> Finding:
+    """Whether Fly knows every region of the pools."""
     about, found = "regions", facts.fly_regions
     if isinstance(found, Unread):
         return unread(about, found)
@@ -101,7 +107,9 @@ def _regions(facts: Facts) -> Finding:
     strange = sorted(wanted - found)
     if strange:
         return failed(
-            about, f"Fly has no region {', '.join(strange)}", f"choose from {', '.join(sorted(found))}"
+            about,
+            f"Fly has no region {', '.join(strange)}",
+            f"correct pools.regions: choose from {', '.join(sorted(found))}",
         )
     return ok(about, f"Fly knows {', '.join(sorted(wanted))}")
 

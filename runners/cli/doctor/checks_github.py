@@ -26,7 +26,7 @@ def github(facts: Facts) -> Iterator[Finding]:
     yield from (token_rights(facts, owner) for owner in facts.granted)
     yield _webhook(facts)
     yield _deliveries(facts)
-    yield from (runner_group(facts, pool) for pool in facts.settings.pools)
+    yield from (_group(facts, pool) for pool in facts.settings.pools)
     yield from (_version(facts, scope) for scope in facts.versions_offered)
 
 
@@ -138,16 +138,30 @@ def _deliveries(facts: Facts) -> Finding:
     return failed(about, f"{detail} {answer}", step)
 
 
-def runner_group(facts: Facts, pool: PoolSettings) -> Finding:
+def group_trust(facts: Facts, pool: PoolSettings) -> Finding:
     """Whether GitHub keeps from a pool's runners whom the pool does not serve."""
     about = f"runner group of {pool.name}"
     found = facts.scopes.get(pool.scope, Unread("not asked"))
     if isinstance(found, Unread):
+        if found.missing:
+            return failed(
+                about,
+                f"GitHub knows no {pool.scope}, or hides it from this credential",
+                "correct pools.scope, or install the App there",
+            )
         return unread(about, found)
     why = why_distrusted(pool, found)
     if why is not None:
         return failed(about, why.detail, _next_step(why.reason, pool, found))
-    group = found.group(pool.runner_group)
+    return ok(about, "it lets in nobody whom the pool does not serve")
+
+
+def _group(facts: Facts, pool: PoolSettings) -> Finding:
+    trust = group_trust(facts, pool)
+    found = facts.scopes.get(pool.scope)
+    if trust.verdict is not Verdict.OK or not isinstance(found, ScopeSeen):
+        return trust
+    about, group = trust.about, found.group(pool.runner_group)
     if group is None:
         return ok(about, f"{pool.scope} has one group, and who sees the repository decides")
     if pool.allow_public and not group.allows_public:

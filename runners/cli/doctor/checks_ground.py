@@ -16,7 +16,7 @@ def ground(facts: Facts) -> Iterator[Finding]:
     yield _configuration(facts)
     yield _database(facts)
     yield from (_clock(facts, name, offset) for name, offset in facts.clock_offsets.items())
-    yield _secrets(facts)
+    yield secrets_place(facts)
     yield from (_credential(facts, each) for each in facts.credentials)
     for name, why in facts.leases.items():
         about = f"dynamic secret {name}"
@@ -68,7 +68,8 @@ def _clock(facts: Facts, name: str, offset: float | Unread) -> Finding:
     return failed(about, detail, "set this host's clock by NTP: tokens of Machines and of the App fail")
 
 
-def _secrets(facts: Facts) -> Finding:
+def secrets_place(facts: Facts) -> Finding:
+    """Whether credentials can be read where they are kept."""
     about = "credentials' place"
     if facts.secrets is None:
         return ok(about, f"{facts.where} can be read")

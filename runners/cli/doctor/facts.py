@@ -20,11 +20,13 @@ class Unread:
         why: in plain words.
         refused: somebody answered no, so something is wrong; else nobody can say.
         next_step: what to do about it.
+        missing: what was asked for is not there.
     """
 
     why: str
     refused: bool = False
     next_step: str = ""
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

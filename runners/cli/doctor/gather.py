@@ -1,12 +1,11 @@
 """The one gatherer: asks everybody once, and writes down what was said, or why nothing was."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import TypeVar
 
 import httpx
 
+from runners.cli.doctor.asking import answer, answers, granted, unread_because
 from runners.cli.doctor.dates import Dates
 from runners.cli.doctor.facts import Credential, Deliveries, Facts, Unread
 from runners.cli.doctor.forms import wrong_with
@@ -16,18 +15,16 @@ from runners.connections import Connections, connect, network
 from runners.model.settings import Settings
 from runners.planning.names import is_runner_of
 from runners.secrets.ageing import in_words
-from runners.secrets.github_tokens import PublishedTokens
 from runners.secrets.interface import CredentialMissing, SourceRefused
 from runners.secrets.names import (
     installation_token_name,
     registration_token_name,
 )
 from runners.upstream.clock import Clock
-from runners.upstream.errors import ErrorClass, UpstreamError
+from runners.upstream.errors import UpstreamError
 
 T = TypeVar("T")
 DAY = 86_400.0
-_SAID_NO = (ErrorClass.REFUSED, ErrorClass.NOT_FOUND, ErrorClass.OUR_FAULT)
 _APP_ONLY = Unread(
     "only the App itself may ask, and its key is not here",
     next_step="run `fly-gha doctor --as-app` where the publisher runs",
@@ -89,19 +86,19 @@ class _Gatherer:
             as_app=self._as_app,
             leases=await self._leases(),
             app=await self._as_the_app(github.app),
-            installations=await _by(
+            installations=await answers(
                 scopes, lambda scope: self._as_the_app(lambda: github.installation(scope))
             ),
             hook=await self._as_the_app(github.hook_config),
             deliveries=await self._as_the_app(self._deliveries),
-            scopes=await _by(scopes, lambda scope: _read(connections.github.scope_seen(scope))),
+            scopes=await answers(scopes, connections.github.scope_seen),
             granted=granted(connections),
-            fly_tokens=await _read(fly.tokens()),
-            fly_apps=await _by(apps, lambda app: _read(fly.app(app))),
-            fly_images=await _by(apps, lambda app: _read(fly.images(app))),
-            fly_regions=await _read(fly.regions()),
-            versions_offered=await _by(scopes, lambda scope: _read(github.runner_version(scope))),
-            versions_used=await _by(scopes, lambda scope: _read(self._versions(scope))),
+            fly_tokens=await answer(fly.tokens()),
+            fly_apps=await answers(apps, fly.app),
+            fly_images=await answers(apps, fly.images),
+            fly_regions=await answer(fly.regions()),
+            versions_offered=await answers(scopes, github.runner_version),
+            versions_used=await answers(scopes, self._versions),
             addresses=await addresses(settings.fleet.public_url),
             public=await answering(settings.fleet.public_url),
             local=await answering(f"http://{_own_host(settings)}:{settings.fleet.port}"),
@@ -124,7 +121,7 @@ class _Gatherer:
             return {}
         owners = sorted({pool.owner for pool in self._settings.pools})
         names = {owner: self._settings.infisical.dynamic_secret_of(owner) for owner in owners}
-        got = await _by(owners, lambda owner: _read(self._connections.tokens.token(owner)))
+        got = await answers(owners, self._connections.tokens.token)
         return {names[owner]: each if isinstance(each, Unread) else None for owner, each in got.items()}
 
     async def _as_the_app(self, ask: Callable[[], Awaitable[T]]) -> T | Unread:
@@ -132,8 +129,8 @@ class _Gatherer:
             if await self._connections.tokens.app_jwt() is None:
                 return _APP_ONLY
         except (UpstreamError, CredentialMissing) as error:
-            return _unread(error)
-        return await _read(ask())
+            return unread_because(error)
+        return await answer(ask())
 
     async def _deliveries(self) -> Deliveries:
         page = await self._connections.github.deliveries(self._clock.now() - DAY)
@@ -190,40 +187,6 @@ class _Gatherer:
     def _left(self, name: str) -> str:
         left = self._connections.tokens_left().get(name)
         return "" if left is None else f"good for {in_words(left)}"
-
-
-def granted(connections: Connections) -> dict[str, Mapping[str, str]]:
-    """By owner whose published token says so, the permissions that it was made with."""
-    found: dict[str, Mapping[str, str]] = {}
-    for owner in sorted({pool.owner for pool in connections.settings.pools}):
-        value = connections.vault.get(installation_token_name(owner))
-        if value is None or not isinstance(connections.tokens, PublishedTokens):
-            continue
-        with suppress(NotAPublishedToken):
-            published = read_published(value)
-            if published.permissions:
-                found[owner] = published.permissions
-    return found
-
-
-async def _by(names: Iterable[str], ask: Callable[[str], Awaitable[T]]) -> dict[str, T]:
-    asked = tuple(names)
-    return dict(zip(asked, await asyncio.gather(*(ask(name) for name in asked)), strict=True))
-
-
-async def _read(asked: Awaitable[T]) -> T | Unread:
-    try:
-        return await asked
-    except (UpstreamError, CredentialMissing, SourceRefused) as error:
-        return _unread(error)
-
-
-def _unread(error: UpstreamError | CredentialMissing | SourceRefused) -> Unread:
-    if isinstance(error, SourceRefused):
-        return Unread(f"{error.where} is not used: {error.why}", refused=True, next_step=error.next_step)
-    if isinstance(error, CredentialMissing):
-        return Unread(f"{error.name}: {error.why}", next_step=error.next_step)
-    return Unread(str(error), refused=error.error_class in _SAID_NO, next_step=error.next_step)
 
 
 def _own_host(settings: Settings) -> str:
