@@ -7,9 +7,10 @@ which it has not read the runner group.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import httpx
 import structlog
 
 from runners.cli.doctor.asking import answer, granted, unread_because
@@ -20,6 +21,7 @@ from runners.cli.doctor.facts import Facts, Unread
 from runners.cli.doctor.finding import Finding, Verdict
 from runners.connections import Connections
 from runners.model.groups import ScopeSeen
+from runners.model.settings import Settings
 from runners.secrets.interface import CredentialMissing, SourceRefused
 from runners.upstream.errors import UpstreamError
 
@@ -66,6 +68,7 @@ async def preflight(connections: Connections) -> Preflight:
         _each({app for pool in settings.pools for app in pool.apps}, fly.app, left),
         _within(left, fly.regions()),
     )
+    scopes = {scope: _renewable(settings, found) for scope, found in scopes.items()}
     facts = Facts(
         now=clock.now(),
         settings=settings,
@@ -111,6 +114,13 @@ def _judged(facts: Facts) -> tuple[Finding, ...]:
         *(app_there(facts, app) for app in facts.fly_apps),
         regions(facts),
     )
+
+
+def _renewable(settings: Settings, found: ScopeSeen | Unread) -> ScopeSeen | Unread:
+    """A published token that GitHub takes no more is the publisher's to renew, and is waited for."""
+    if isinstance(found, Unread) and found.status == httpx.codes.UNAUTHORIZED:
+        return replace(found, refused=settings.github.credentials == "app")
+    return found
 
 
 async def _place(connections: Connections, seconds: float) -> Unread | None:

@@ -75,8 +75,7 @@ def test_regions_apps_and_groups_that_are_not_there_or_are_open_are_told_at_once
 
 def test_a_wrong_project_at_infisical_is_told_with_its_keys(world, tmp_path):
     said = refused(world, tmp_path, FLY_GHA_INFISICAL__PROJECT_ID="another")
-    assert "Infisical" in said
-    assert "check project_id, environment and path in [infisical]" in said
+    assert "next: correct infisical.project_id, which is 'another'" in said
 
 
 def test_a_permission_that_the_apps_token_lacks_is_named_with_where_to_grant_it(world, tmp_path):
@@ -174,7 +173,7 @@ async def test_an_infisical_that_nobody_can_open_is_wrong(tmp_path):
     [
         ("/v1/platform/regions", 401, "regions"),
         ("/orgs/acme/actions/runner-groups", 404, "runner group of gha-small"),
-        ("/orgs/acme/actions/runner-groups", 401, "runner group of gha-small"),
+        ("/orgs/acme/actions/runner-groups", 403, "runner group of gha-small"),
     ],
 )
 async def test_whoever_says_no_is_believed(tmp_path, path, status, about):
@@ -183,6 +182,12 @@ async def test_whoever_says_no_is_believed(tmp_path, path, status, about):
         (line,) = (await looked(world)).wrong
     assert line.about == about
     assert line.next_step
+
+
+async def test_a_published_token_that_github_takes_no_more_is_waited_for(tmp_path):
+    async with open_world(tmp_path) as world:
+        world.net.rule("answer", "GET", "/orgs/acme/actions/runner-groups", status=401)
+        assert (await looked(world)).wrong == ()
 
 
 async def test_an_app_without_the_permission_is_wrong_with_all_that_it_needs(tmp_path):

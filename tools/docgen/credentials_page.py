@@ -37,6 +37,7 @@ OF_INSTALLATION: Mapping[str, str] = {
     "registration_token": "pools that register by `token` launch nothing",
     "delete_runner": "a claimed Machine is not ended before `timing.max_lifetime`",
     "list_runners": "what vanished or lingers at GitHub is not noticed; nothing is ended on that ground",
+    "scope_seen": "pools that do not serve public repositories launch nothing; jobs wait with `group_unread`",
     "queued_runs": "the queue sweep finds nothing; a lost webhook stays lost",
     "jobs_of_run": "likewise",
 }

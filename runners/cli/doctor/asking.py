@@ -44,6 +44,7 @@ def unread_because(error: UpstreamError | CredentialMissing | SourceRefused) -> 
         refused=error.error_class in _SAID_NO,
         next_step=error.next_step,
         # Not so when Infisical, which was asked for the credential first, does not know its secret.
+        status=error.status,
         missing=error.error_class is ErrorClass.NOT_FOUND and error.upstream != INFISICAL,
     )
 

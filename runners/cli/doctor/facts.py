@@ -21,12 +21,14 @@ class Unread:
         refused: somebody answered no, so something is wrong; else nobody can say.
         next_step: what to do about it.
         missing: what was asked for is not there.
+        status: the HTTP status of the answer, if there was one.
     """
 
     why: str
     refused: bool = False
     next_step: str = ""
     missing: bool = False
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,3 +236,33 @@ async def test_a_webhook_is_posted_signed_while_the_app_runs(make_world):
     assert "x-hub-signature-256: sha256=" in head.lower()
     assert payload["workflow_job"]["status"] == "queued"
     assert world.sim.journal.of("webhook_sent")[0]["status"] == 202
+
+
+async def test_administrators_make_change_and_delete_groups_and_show_repositories_while_it_runs(
+    face, headers
+):
+    made = await face.post("/_sim/runner-groups", json={"name": "new", "repositories": ["web"]})
+    assert (made.status_code, made.json()["visibility"]) == (201, "selected")
+    path = ["acme/web/.github/workflows/ci.yml@refs/heads/main"]
+    changed = await face.patch("/_sim/runner-groups/new", json={"allows_public": True, "workflows": path})
+    assert changed.json()["selected_workflows"] == path
+    listed = (await face.get("/orgs/acme/actions/runner-groups", headers=headers)).json()["runner_groups"]
+    assert [group["allows_public_repositories"] for group in listed if group["name"] == "new"] == [True]
+    assert (await face.delete("/_sim/runner-groups/new")).status_code == 204
+    assert (await face.patch("/_sim/runner-groups/new", json={})).status_code == 404
+    await face.patch("/_sim/repositories/web", json={"private": False})
+    assert (await face.get("/repos/acme/web", headers=headers)).json()["private"] is False
+
+
+async def test_a_missing_permission_is_named_in_a_header(face, world):
+    token = world.sim.tokens.mint_installation(
+        world.sim.directory.installation.id,
+        repositories=None,
+        repository_ids=None,
+        permissions={"actions": "read"},
+    )
+    answer = await face.get(
+        "/orgs/acme/actions/runner-groups", headers={"Authorization": f"Bearer {token.secret}"}
+    )
+    assert answer.status_code == 403
+    assert answer.headers["x-accepted-github-permissions"] == "organization_self_hosted_runners=read"

@@ -164,3 +164,25 @@ def test_the_same_seed_gives_the_same_ids_and_delays(make_world):
 
     assert story(1) == story(1)
     assert story(1) != story(2)
+
+
+def test_a_group_that_is_restricted_to_workflows_serves_these_at_their_ref_only(world):
+    ref = "acme/web/.github/workflows/ci.yml@refs/heads/main"
+    world.sim.directory.change_group("fleet", {"workflows": (ref,)})
+    group = world.sim.directory.group_named("fleet").id
+    (job,) = world.queue()
+    world.wait(5)
+    assert take(world, world.jit("runner", group=group))[1] is job
+    world.queue(repository="acme/api")
+    world.wait(5)
+    assert take(world, world.jit("other", group=group))[1] is None
+
+
+def test_runners_of_a_deleted_group_are_in_the_default_one(world):
+    runner = world.jit("orphan", group=world.sim.directory.group_named("only-web").id)
+    world.sim.directory.delete_group("only-web")
+    (job,) = world.queue(repository="acme/api")
+    world.wait(5)
+    assert take(world, runner)[1] is job
+    with pytest.raises(GitHubProblem):
+        world.sim.directory.delete_group("Default")
