@@ -409,6 +409,7 @@ class Hooks:
         self._folder, self._say = folder, say
         self.address, self._patience, self._closing = f"{folder}/agent.sock", patience, False
         self.passed: set[str] = set()
+        self.refused = False
 
     def open(self) -> dict[str, str]:
         """Write the scripts and start to listen. Returns the variables that make the runner call them."""
@@ -454,6 +455,7 @@ class Hooks:
                     self.passed.add(verb)
                     path, body = f"/v1/hooks/{verb}", hook_body(verb, said)
                     if "refused" in body:
+                        self.refused = True
                         self._say("refused", f"the job, by the pool's gate: {body['refused']}")
                     answer = self._dispatcher.post(path, self._token, body, self._patience)
                     self._dispatcher.close()  # a job is longer than any proxy keeps an idle connection
@@ -515,7 +517,7 @@ class Agent:
         self._claiming, self._told_to_end, self._seen_online = False, False, False
         self._hooks: Hooks | None = None
         self._hook_token = ""
-        self._docker_pid = 0
+        self._docker_pid, self._unfinished = 0, False
 
     def run(self) -> int:
         """The exit code; whatever happens, it returns."""
@@ -546,7 +548,7 @@ class Agent:
             with suppress(OSError):
                 self._hooks.close()
         self._say("exit", f"{end.code} {EXITS[end.code]}: {end.detail}")
-        if self._hook_token and end.code != DONE:
+        if self._hook_token and (end.code != DONE or self._unfinished):
             self._leave_last_lines()
         return end.code
 
@@ -703,7 +705,13 @@ class Agent:
             code = self._run_child(["./bin/Runner.Listener", "run"], env, FAILED)
             decision = after_listener(code, self._is_online(), restarts, self._pace)
             if decision.act == "end":
-                if decision.code != DONE:
+                passed = set() if not self._hooks or self._hooks.refused else self._hooks.passed
+                if decision.code == DONE and "started" in passed and "completed" not in passed:
+                    self._unfinished = True
+                    self._say(
+                        "unfinished", "its job began and no completed hook came: was its worker killed?"
+                    )
+                if decision.code != DONE or self._unfinished:
                     self._print_diagnostics()
                 return DeadEnd(decision.code, decision.detail)
             restarts += 1

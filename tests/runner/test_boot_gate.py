@@ -181,6 +181,8 @@ def test_a_refused_job_fails_in_its_hook_and_its_log_says_why(world):
         "run_id": 4711, "job": "build", "repository": "acme/web", "workflow": "", "refused": "public",
     }  # fmt: skip
     assert ended.details("refused") == ["the job, by the pool's gate: public"]
+    assert ended.details("unfinished") == []  # no completed hook comes of a work folder that is shut
+    assert "/v1/hooks/ended" not in world.dispatcher.paths()
 
 
 def test_no_step_of_a_refused_job_can_begin_since_its_work_folder_is_shut(world):

@@ -87,6 +87,24 @@ def test_after_a_bad_end_the_last_lines_go_to_the_dispatcher_masked_and_bounded(
     assert len(json.dumps(told.body)) < 8192
 
 
+def test_a_worker_that_died_leaves_its_last_lines_though_the_listener_ends_well(world):
+    """The kernel kills the worker for memory, and GitHub's listener returns 0 all the same."""
+    world.dispatch((200, JIT_CLAIM))
+    world.listener(
+        "online()\n"
+        "subprocess.run([os.environ['ACTIONS_RUNNER_HOOK_JOB_STARTED']], env={'GITHUB_RUN_ID': '1'})\n"
+    )
+    (world.runner_dir / "_diag").mkdir()
+    (world.runner_dir / "_diag" / "Worker_1.log").write_text("the last that the worker wrote\n")
+
+    ended = world.run()
+
+    assert ended.code == 0
+    assert "was its worker killed?" in ended.details("unfinished")[0]
+    (told,) = world.dispatcher.of("/v1/hooks/ended")
+    assert "the last that the worker wrote" in told.body["lines"]
+
+
 def test_a_good_end_leaves_no_last_lines(world):
     world.dispatch((200, JIT_CLAIM))
     assert world.run().code == 0

@@ -385,3 +385,10 @@ def test_a_step_that_fails_ends_it_with_the_next_one(publishers, word, answer, s
     assert said in done.stderr
     assert "image = " not in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_make_has_both_as_targets():
+    call = ["make", "--dry-run", "--old-file=.venv/.ready", "pins", "image", "ARGS=--app a --show"]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
+    commands = [line.split("/")[-1] for line in done.stdout.splitlines() if "tools/" in line]
+    assert commands == ["read_pins.py", "build_image.py --app a --show"]
