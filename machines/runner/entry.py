@@ -171,12 +171,14 @@ def prepare_disk(disk: Disk) -> None:
 def wipe_disk(device: str) -> None:
     """Let nothing be left of another job, which was root on this volume if it liked.
 
-    A new file system is quick whatever was there, and discards the old blocks. Files are removed one by one
-    only where there is no device to format.
+    A volume is new with its Machine, and then there is nothing to do. Otherwise a new file system is quick
+    whatever was there, and discards the old blocks; files are removed one by one where there is no device.
 
     Raises:
         DiskFailed: something is left, or the volume has no file system now.
     """
+    if is_empty():
+        return
     if device and not run(["umount", str(DISK)]):
         problem = run(["mkfs.ext4", "-q", "-F", device], WIPE_LIMIT_S)
         if problem := problem or run(["mount", "-t", "ext4", "-o", "noatime", device, str(DISK)]):
@@ -186,10 +188,15 @@ def wipe_disk(device: str) -> None:
     if problem := run(remove, WIPE_LIMIT_S):
         run(["chattr", "-R", "-f", "-i", "-a", str(DISK)], WIPE_LIMIT_S)  # it may have made files immutable
         problem = run(remove, WIPE_LIMIT_S)
-    if problem or any(DISK.iterdir()):
+    if problem or not is_empty():
         raise DiskFailed(f"what another job left on the volume cannot be removed: {problem}")
     os.chown(DISK, 0, 0)
     DISK.chmod(0o755)  # the runner's user has to get to its own folders
+
+
+def is_empty() -> bool:
+    """Whether nothing is on the disk but what a new file system has."""
+    return not any(path.name != "lost+found" or any(path.iterdir()) for path in DISK.iterdir())
 
 
 def start_docker(root: str) -> int:

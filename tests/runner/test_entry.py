@@ -200,6 +200,20 @@ def test_a_volume_has_nothing_of_another_job_any_more(image, volume, kind, extra
     assert ended.details("disk")[0].startswith("the job writes to the volume, ready after ")
 
 
+def test_a_new_volume_is_used_as_it_is(image):
+    image.volume = EXT4
+    ended = image.boot("volume", IMAGE_PATH=f"{without_formatting(image)}:/opt/python/bin")
+    assert ended.code == 0, ended.err
+    assert image.note("seen")["mounts"]["/fly-gha-disk"] == ["ext4"]
+
+
+def without_formatting(image):
+    """A folder of what the entrypoint needs of the system when there is nothing to wipe."""
+    for name in ("mount", "sh"):
+        (image.folder / "bin" / name).symlink_to(shutil.which(name))
+    return image.folder / "bin"
+
+
 def test_a_volume_that_is_not_there_ends_the_machine_with_its_own_code(image):
     ended = image.boot("volume")
     assert ended.code == 30
@@ -220,7 +234,8 @@ def test_a_volume_that_cannot_be_wiped_runs_no_job(image, left):
 
 
 def test_a_volume_that_cannot_be_formatted_runs_no_job(image):
-    image.volume = EXT4.replace("losetup ", "losetup --read-only ")
+    again = 'umount "$1"; mount "$(losetup --read-only --find --show "$2/volume")" "$1"'
+    image.volume = f'{EXT4} touch "$1/old"; {again}'
     ended = image.boot("volume")
     assert ended.code == 30
     (said,) = ended.details("exit")
@@ -242,10 +257,8 @@ def test_on_the_root_disk_nothing_is_mounted(image):
 
 
 def test_a_job_runs_without_an_engine_when_the_image_has_none(image):
-    programs = image.folder / "bin"
+    programs = without_formatting(image)
     (programs / "dockerd").unlink()
-    for name in ("mount", "sh"):
-        (programs / name).symlink_to(shutil.which(name))
     ended = image.boot("tmpfs:64", IMAGE_PATH=f"{programs}:/opt/python/bin")
     assert ended.code == 0, ended.err
     assert ended.details("docker") == [
