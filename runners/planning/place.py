@@ -6,6 +6,7 @@ create budget left takes the next one, so a burst spreads over a pool's apps; th
 paid for (``purse``).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ def place(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[tuple[Action
     """The same actions with a region for every Launch, or held for want of one."""
     pools = {pool.name: pool for pool in snapshot.pools}
     places = Places(snapshot)
+    room = Counter({pool.name: pool.settings.max_machines for pool in snapshot.pools})
+    room.subtract(machine.pool for machine in snapshot.machines)
     placed: list[Action] = []
     held: list[Held] = []
     for action in actions:
@@ -28,8 +31,13 @@ def place(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[tuple[Action
         region = _region_for(places, action, pools[action.pool])
         if isinstance(region, Why):
             held.append(Held(target_of(action), action.pool, region))
-        else:
-            placed.append(replace(action, region=region))
+            continue
+        placed.append(replace(action, region=region))
+        if room[action.pool] > 0:
+            # What the pool's cap is going to hold tries no place for others.
+            places.enter(action.machine_class, EVERYWHERE)
+            places.enter(action.machine_class, ("", region))
+        room[action.pool] -= 1
     return tuple(placed), tuple(held)
 
 
@@ -48,7 +56,7 @@ def choose_app(snapshot: Snapshot, places: Places, pool: Pool, left: Mapping[str
 
 
 def _region_for(places: Places, launch: Launch, pool: Pool) -> str | Why:
-    """The launch's region, which counts as tried by it."""
+    """The launch's region, or why it has none now."""
     machine_class, settings = launch.machine_class, pool.settings
     broken = places.closed(machine_class, EVERYWHERE, boots=launch.start)
     if broken is not None:
@@ -59,8 +67,6 @@ def _region_for(places: Places, launch: Launch, pool: Pool) -> str | Why:
         return app
     if isinstance(region, Why):
         return region
-    places.enter(machine_class, EVERYWHERE)
-    places.enter(machine_class, region)
     return region[1]
 
 

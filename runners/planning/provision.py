@@ -4,6 +4,7 @@ Cheapest first: a Machine already booting or ready, then a stopped spare, then a
 """
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from runners.model.nouns import Job
 from runners.model.reason import Reason, Why
@@ -34,9 +35,12 @@ def provision(
             held.extend(Held(f"job/{job.id}", books.pool.name, closed) for job in books.missing)
             continue
         actions.extend(_for_demand(snapshot, books, ending))
-    for books in tallies:
-        if warm and _closed(snapshot, books) is None:
-            actions.extend(make_spares(snapshot, books, ending))
+    if warm:
+        wanted = [
+            make_spares(snapshot, books, ending) for books in tallies if _closed(snapshot, books) is None
+        ]
+        # One of each pool in turn: a pool that wants many leaves the create budget to the others, too.
+        actions.extend(one for turn in zip_longest(*wanted) for one in turn if one is not None)
     return tuple(actions), tuple(held)
 
 

@@ -58,6 +58,14 @@ def test_a_create_without_an_answer_yet_is_the_one_that_tries():
     assert regions(planned(full(ago=MEMORY + 5), machines=(older,))[1])["iad"] == 1
 
 
+def test_a_launch_that_a_cap_holds_tries_no_region_for_a_pool_of_the_same_class():
+    pools = (pool("full", machine_class="web", regions=("iad",), max_machines=0), pool(regions=("iad",)))
+    queued = (job(1, pool="full"), job(2))
+    before = snapshot(pools=pools, jobs=queued, refusals=(full(ago=MEMORY),))
+    decided = plan(before)
+    assert [action.job_id for action in decided.actions] == [2]
+
+
 def test_a_region_that_nobody_has_tried_for_long_is_as_good_as_any():
     assert regions(planned(full(ago=MEMORY * TRIAL_MEMORIES))[1]) == {"iad": 24}
 

@@ -105,6 +105,12 @@ def test_new_spares_are_made_at_the_create_budget_and_after_demand():
     assert [action.job_id for action in of(Launch, spent)] == [9]
 
 
+def test_a_pool_that_wants_many_spares_leaves_create_budget_to_the_others():
+    pools = (pool("web", stopped=9), pool("big", ready=1))
+    before = snapshot(pools=pools)
+    assert [action.pool for action in of(Launch, before)] == ["web", "big", "web"]
+
+
 def test_a_job_takes_a_new_spare_first_and_a_stale_one_before_it_waits_for_a_cold_machine():
     rows = (old(stopped(1)), now(stopped(2)))
     assert [action.machine for action in of(StartSpare, world(*rows, jobs=1, stopped=2))] == [rows[1].name]
