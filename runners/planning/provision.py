@@ -14,6 +14,7 @@ from runners.planning.plan import Action, BindSpare, Held, Launch, StartSpare
 from runners.planning.rollover import make_spares
 from runners.planning.spares import startable
 from runners.planning.tally import Tally
+from runners.planning.trust import TRUST
 
 
 def provision(
@@ -33,6 +34,9 @@ def provision(
         closed = _closed(snapshot, books)
         if closed is not None:
             held.extend(Held(f"job/{job.id}", books.pool.name, closed) for job in books.missing)
+            if closed.reason in TRUST and not books.missing:
+                # Said while no job waits, too: nobody ordered it, and somebody has to act.
+                held.append(Held(f"pool/{books.pool.name}", books.pool.name, closed))
             continue
         actions.extend(_for_demand(snapshot, books, ending))
     if warm:

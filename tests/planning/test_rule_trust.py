@@ -99,5 +99,11 @@ def test_other_pools_go_on():
     assert [each.pool for each in decided.actions if isinstance(each, Launch)] == ["api"]
 
 
+@pytest.mark.parametrize("which", [*DEFINITE, Reason.GROUP_UNREAD])
+def test_that_a_pool_is_closed_is_said_while_no_job_waits_too(which):
+    (entry,) = plan(closed(which)).held
+    assert (entry.target, entry.pool, entry.why.reason) == ("pool/web", "web", which)
+
+
 def test_the_wait_has_no_forecast_of_its_end():
     assert plan(closed(Reason.GROUP_UNREAD, jobs=(job(),), now=NOW)).wake_at is None
