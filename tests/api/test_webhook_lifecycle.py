@@ -245,7 +245,7 @@ async def test_a_drained_pools_job_goes_to_its_fallback(open_world):
 
 
 async def test_changed_settings_take_in_a_job_that_waits_refused(open_world):
-    world = await open_world(github={"repositories": ["acme/web"]})
+    world = await open_world(github={"repositories": ["acme/web", "globex/*"]})
     await world.deliver(payload(1))
     assert (await world.job(1)).refused is Reason.REPOSITORY_NOT_ALLOWED
     later = await open_world()

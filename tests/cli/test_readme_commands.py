@@ -254,6 +254,17 @@ def run_doctor(world, _folder):
     assert "ok" in done.stdout
 
 
+def run_demo(command):
+    """Its options are taken; tests/demo/test_demo_variants.py runs the same choice to its end."""
+
+    def run(_world, folder):
+        refused = shell(f"{command} --json missing/summary.json", cwd=folder)
+        assert refused.returncode == 2
+        assert "the folder missing does not exist" in refused.stderr
+
+    return run
+
+
 PATH_LINE = 'export PATH="$PWD/.venv/bin:$PATH"'
 PUBLISH = "FLY_GHA_FLEET__SECRETS_FILE=publisher.secrets fly-gha tokens publish"
 PUBLISH_ONCE = f"{PUBLISH} --once"
@@ -268,6 +279,7 @@ INIT = (
     "fly-gha init acme --org acme --fly-org acme --public-url https://runners.acme.example "
     "--infisical-project 6f1c1a52-8a3b-4d29-a8f0-0a6d0c8a9b11"
 )
+DEMO = "fly-gha demo --jobs 12 --scale 40 --registration auto --credentials app --stopped 2 --ready 1"
 DRAIN = 'fly-gha drain gha-medium --wait --reason "new image" --yes'
 SCALE = "fly-gha scale gha-small --max 12 --ready 2"
 LOOKS = ("fly-gha jobs", "fly-gha runners", "fly-gha cost --by repo")
@@ -281,6 +293,7 @@ WHY = "fly-gha why https://github.com/acme/web/actions/runs/1000/job/2000"
 KNOWN = {
     "make setup": run_make_setup,
     "make demo": run_make_demo,
+    DEMO: run_demo(DEMO),
     "make test": run_make_test,
     "make check": run_make_check,
     "make live": run_make_live,
