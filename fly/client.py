@@ -16,6 +16,7 @@ from fly.errors import FlyBadAnswer, FlyError, FlyInvalid, FlyUnanswered, FlyUnu
 from fly.models import (
     App,
     CreateMachine,
+    CreateVolume,
     CurrentTokens,
     Event,
     Machine,
@@ -23,6 +24,7 @@ from fly.models import (
     Regions,
     StopMachine,
     TokenInfo,
+    Volume,
 )
 from fly.refusals import classify, read_refusal, readable
 
@@ -39,6 +41,8 @@ _EVENTS_MAX = 50
 _MACHINE: TypeAdapter[Machine] = TypeAdapter(Machine)
 # Go writes an empty list as null.
 _MACHINES: TypeAdapter[tuple[Machine, ...] | None] = TypeAdapter(tuple[Machine, ...] | None)
+_VOLUME: TypeAdapter[Volume] = TypeAdapter(Volume)
+_VOLUMES: TypeAdapter[tuple[Volume, ...] | None] = TypeAdapter(tuple[Volume, ...] | None)
 _APP: TypeAdapter[App] = TypeAdapter(App)
 _REGIONS: TypeAdapter[Regions] = TypeAdapter(Regions)
 _TOKENS: TypeAdapter[CurrentTokens] = TypeAdapter(CurrentTokens)
@@ -111,6 +115,27 @@ class FlyClient:
         attempted = f"list the events of Machine {machine_id} in app {app}"
         path = f"{_machine(app, machine_id)}/events"
         return await self._read(_EVENTS, "GET", path, attempted, query={"limit": str(limit)}) or ()
+
+    async def list_volumes(self, app: str) -> tuple[Volume, ...]:
+        """Return all volumes of an app, those that are being destroyed included."""
+        return await self._read(_VOLUMES, "GET", _volumes(app), f"list the volumes of app {app}") or ()
+
+    async def create_volume(self, app: str, request: CreateVolume) -> Volume:
+        """Create a volume on some host of its region. Names repeat: nothing tells a lost create from another.
+
+        Raises:
+            FlyError: with ``ambiguous`` the volume may exist.
+        """
+        attempted = f"create volume {request.name} in app {app} ({request.region})"
+        body = request.model_dump(mode="json")
+        return await self._read(_VOLUME, "POST", _volumes(app), attempted, body=body)
+
+    async def delete_volume(self, app: str, volume_id: str) -> Volume:
+        """Delete a volume that no Machine has; what is on it is lost."""
+        attempted = f"delete volume {volume_id} in app {app}"
+        return await self._read(
+            _VOLUME, "DELETE", f"{_volumes(app)}/{_segment(volume_id, 'volume')}", attempted
+        )
 
     async def show_app(self, app: str) -> App:
         """Return an app of ours."""
@@ -202,6 +227,10 @@ def _machines(app: str) -> str:
 
 def _machine(app: str, machine_id: str) -> str:
     return f"{_machines(app)}/{_segment(machine_id, 'Machine')}"
+
+
+def _volumes(app: str) -> str:
+    return f"/apps/{_segment(app, 'app')}/volumes"
 
 
 def _segment(value: str, noun: str) -> str:

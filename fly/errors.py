@@ -73,7 +73,7 @@ class FlyForbidden(FlyError):
 
 
 class FlyNotFound(FlyError):
-    """404: no such app or Machine."""
+    """404: no such app, Machine or volume."""
 
 
 class FlyInvalid(FlyError):

@@ -59,6 +59,13 @@ class Process(Sent):
     ignore_app_secrets: bool
 
 
+class Mount(Sent):
+    """Where a volume is mounted. ``volume`` is its id: a name would let Fly choose among several."""
+
+    volume: str = Field(min_length=1)
+    path: str = Field(pattern=r"^/[a-z0-9/_-]+$")
+
+
 class Dns(Sent):
     """Whether the private network's DNS knows the Machine."""
 
@@ -78,6 +85,7 @@ class MachineConfig(Sent):
     stop_config: StopConfig
     dns: Dns
     processes: tuple[Process, ...]
+    mounts: tuple[Mount, ...] = ()
 
 
 class CreateMachine(Sent):
@@ -94,6 +102,23 @@ class CreateMachine(Sent):
     skip_secrets: bool = False
 
 
+class CreateVolume(Sent):
+    """The body of a volume's create.
+
+    Attributes:
+        name: not unique; up to 30 lower-case letters, digits and underscores.
+        compute: the guest that will use it, so that it is put on a host with room for that.
+        snapshot_retention: days; 1 is the least.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9_]{1,30}$")
+    region: str = Field(min_length=2)
+    size_gb: int = Field(ge=1, le=500)
+    compute: Guest
+    snapshot_retention: int = Field(ge=1, le=60)
+    auto_backup_enabled: bool
+
+
 class StopMachine(Sent):
     """The body of a stop; the timeout is a duration such as ``30s``."""
 
@@ -101,11 +126,18 @@ class StopMachine(Sent):
     timeout: str | None = None
 
 
+class SeenMount(Answered):
+    """A mount that we read back."""
+
+    volume: str = ""
+
+
 class SeenConfig(Answered):
     """The parts of a Machine's config that we read back."""
 
     image: str = ""
     metadata: Mapping[str, str] | None = None
+    mounts: tuple[SeenMount, ...] | None = None
 
 
 class ExitEvent(Answered):
@@ -191,6 +223,25 @@ class CurrentTokens(Answered):
     """All tokens of the Authorization header."""
 
     tokens: tuple[TokenInfo, ...] = ()
+
+
+class Volume(Answered):
+    """A volume as Fly describes it.
+
+    Attributes:
+        state: Fly's word; a deleted one is ``pending_destroy`` for a while and costs nothing any more.
+        attached_machine_id: the one Machine that has it, None or "" when none has.
+        host_status: ``ok``, or the host it is on cannot be asked.
+    """
+
+    id: str = Field(min_length=1)
+    name: str = ""
+    state: str = ""
+    region: str = ""
+    size_gb: int = 0
+    attached_machine_id: str | None = None
+    attached_alloc_id: str | None = None
+    host_status: str | None = None
 
 
 class Machine(Answered):

@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parent
 _MEMORY_STEP_MB = 256
 _MB_PER_CPU: Mapping[str, tuple[int, int]] = {"shared": (256, 2048), "performance": (2048, 8192)}
 _STOP_MAX_S = 300
+_VOLUME_MAX_GB = 500
 
 MEMORY_LEFT_MIN_MB = 2048
 """What a tmpfs must leave of the guest's memory: the listener, Docker and the job's own processes."""
@@ -33,12 +34,15 @@ class Disk:
     """Where a job writes: its workspace and Docker's data, which the root disk (8 MiB/s) would slow down.
 
     Attributes:
-        kind: ``tmpfs`` takes the guest's memory, ``root`` is the root file system.
+        kind: ``tmpfs`` takes the guest's memory, ``volume`` is a volume of the Machine's own, ``root`` is the
+            root file system.
         size_mb: of a tmpfs, in MiB; 0 for another kind.
+        size_gb: of a volume; 0 for another kind.
     """
 
-    kind: Literal["tmpfs", "root"]
+    kind: Literal["tmpfs", "volume", "root"]
     size_mb: int = 0
+    size_gb: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,16 @@ class ClassFileError(Exception):
         super().__init__(f"{path}: " + "; ".join(mistakes))
         self.path = path
         self.mistakes = mistakes
+
+
+def load_fleet_classes(own: str | None) -> Mapping[str, MachineClass]:
+    """Return the classes that come with the product, those of an operator's folder added or in their place.
+
+    Raises:
+        ClassFileError: as load_classes.
+    """
+    added = {} if own is None else load_classes(Path(own))
+    return dict(sorted({**load_classes(), **added}.items()))
 
 
 def load_classes(folder: Path = FOLDER) -> Mapping[str, MachineClass]:
@@ -152,6 +166,11 @@ class _Tmpfs(_Table):
     size_mb: int = Field(ge=1024)
 
 
+class _Volume(_Table):
+    kind: Literal["volume"]
+    size_gb: int = Field(ge=1, le=_VOLUME_MAX_GB)
+
+
 class _RootDisk(_Table):
     kind: Literal["root"]
 
@@ -164,7 +183,7 @@ class _ClassFile(_Table):
     description: str = Field(min_length=1, max_length=100)
     guest: _Guest
     rootfs: _Rootfs
-    disk: Annotated[_Tmpfs | _RootDisk, Field(discriminator="kind")]
+    disk: Annotated[_Tmpfs | _Volume | _RootDisk, Field(discriminator="kind")]
     stop: _Stop
 
     @model_validator(mode="after")

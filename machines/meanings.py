@@ -3,7 +3,8 @@
 The class decides what the planner does next; the next step is for the person who reads the event.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -31,6 +32,7 @@ from fly.errors import (
     FlyUnusable,
     FlyVolumeHostFull,
 )
+from runners.upstream.clock import Clock
 from runners.upstream.errors import ErrorClass, UpstreamError
 from runners.upstream.limits import retry_after
 from runners.upstream.unanswered import unanswered
@@ -134,6 +136,15 @@ def as_upstream_error(error: FlyError, *, now: float, mutating: bool) -> Upstrea
         request_id=error.request_id,
         next_step=meaning.next_step if mutating or meaning.next_step != _LOOK_UP else _BY_ITSELF,
     )
+
+
+@contextmanager
+def in_our_words(clock: Clock, *, mutating: bool) -> Iterator[None]:
+    """Raise what the calls inside mean instead of what Fly said; ``mutating`` as for as_upstream_error."""
+    try:
+        yield
+    except FlyError as error:
+        raise as_upstream_error(error, now=clock.now(), mutating=mutating) from error
 
 
 def keys_unreadable(error: FlyError, *, now: float) -> UpstreamError:

@@ -46,6 +46,7 @@ class Found:
         exit_code: of the main process, when an exit was told.
         oom: whether that exit was for lack of memory.
         ended: destroyed, or unknown to Fly.
+        volumes: ids of the volumes it mounts.
     """
 
     fly_id: str
@@ -58,6 +59,22 @@ class Found:
     exit_code: int | None = None
     oom: bool = False
     ended: bool = False
+    volumes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVolume:
+    """One volume of a fleet as Fly shows it.
+
+    Attributes:
+        attached: some Machine has it, or its host cannot be asked whether one has.
+    """
+
+    volume_id: str
+    app: str
+    region: str
+    size_gb: int
+    attached: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ USD_PER_GB_MEMORY_MONTH = 5.0
 USD_PER_GB_ROOTFS_MONTH = 0.15
 """Of a stopped Machine; a started one pays CPU and memory instead."""
 
+USD_PER_GB_VOLUME_MONTH = 0.15
+"""Of a volume, whether its Machine is started or stopped. Fly bills whole hours; here it counts by time."""
+
 MARKUP: Mapping[str, float] = {
     "ams": 1.038,
     "arn": 1.038,
@@ -40,10 +43,11 @@ MARKUP: Mapping[str, float] = {
 
 
 def usd_per_hour(machine_class: MachineClass, region: str) -> float:
-    """Return the price of one started Machine per hour; Fly bills it per second."""
+    """Return the price of one started Machine per hour, its volume included; Fly bills it per second."""
     cpus = USD_PER_CPU_MONTH[machine_class.cpu_kind] * machine_class.cpus
     memory = USD_PER_GB_MEMORY_MONTH * machine_class.memory_mb / 1024
-    return (cpus + memory) / HOURS_PER_MONTH * MARKUP.get(region, max(MARKUP.values()))
+    started = (cpus + memory) / HOURS_PER_MONTH * MARKUP.get(region, max(MARKUP.values()))
+    return started + usd_per_hour_of_volume(machine_class)
 
 
 def dearest_usd_per_hour(machine_class: MachineClass, regions: Iterable[str]) -> float:
@@ -52,5 +56,11 @@ def dearest_usd_per_hour(machine_class: MachineClass, regions: Iterable[str]) ->
 
 
 def usd_per_hour_stopped(machine_class: MachineClass) -> float:
-    """Return the price of one stopped spare per hour: its root file system, the same in every region."""
-    return USD_PER_GB_ROOTFS_MONTH * machine_class.rootfs_gb / HOURS_PER_MONTH
+    """Return the price of one stopped spare per hour: its disks, the same in every region."""
+    rootfs = USD_PER_GB_ROOTFS_MONTH * machine_class.rootfs_gb / HOURS_PER_MONTH
+    return rootfs + usd_per_hour_of_volume(machine_class)
+
+
+def usd_per_hour_of_volume(machine_class: MachineClass) -> float:
+    """Return the price of the class's volume per hour; 0 when it has none."""
+    return USD_PER_GB_VOLUME_MONTH * machine_class.disk.size_gb / HOURS_PER_MONTH

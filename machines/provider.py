@@ -4,8 +4,7 @@ Every call is sent once. What fails is an UpstreamError whose class the planner 
 no failure but the proof that an earlier create, whose answer was lost, did happen.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 import httpx
 from pydantic import SecretStr
@@ -17,12 +16,21 @@ from fly.models import Machine
 from fly.oidc import MachineTokens, TokenRefused
 from machines.classes import MachineClass
 from machines.config import FLEET_TAG, build_create
-from machines.meanings import UPSTREAM, as_upstream_error, keys_unreadable
-from machines.nouns import Found, IdentityError, LaunchOrder, MachineIdentity
+from machines.meanings import UPSTREAM, in_our_words, keys_unreadable
+from machines.nouns import Found, FoundVolume, IdentityError, LaunchOrder, MachineIdentity
+from machines.volumes import Volumes
 from runners.upstream.clock import Clock
 from runners.upstream.errors import ErrorClass, UpstreamError
 
-__all__ = ["Found", "IdentityError", "LaunchOrder", "MachineIdentity", "Provider", "upstream_key"]
+__all__ = [
+    "Found",
+    "FoundVolume",
+    "IdentityError",
+    "LaunchOrder",
+    "MachineIdentity",
+    "Provider",
+    "upstream_key",
+]
 
 _DESTROYED = "destroyed"
 
@@ -65,6 +73,7 @@ class Provider:
         base_url: str = DEFAULT_BASE_URL,
     ) -> None:
         self._fly = FlyClient(http, token=token, base_url=base_url)
+        self.volumes = Volumes(self._fly, clock)
         self._tokens = MachineTokens(
             SigningKeys(http, issuer), issuer=issuer, audience=audience, leeway=leeway
         )
@@ -80,6 +89,8 @@ class Provider:
         """Create one Machine, started unless it is to be a stopped spare.
 
         When a Machine of that name is there already it is ours from an earlier create, and is returned.
+        Where the class has a volume, that is created first. It is deleted again when the Machine surely was
+        not created with it; what is left in doubt is the sweep's.
 
         Raises:
             UpstreamError: not created, or (``answered`` False) perhaps created: look it up by name.
@@ -87,12 +98,23 @@ class Provider:
         machine_class = self._classes.get(order.machine_class)
         if machine_class is None:
             raise self._no_such_class(order)
-        with self._in_our_words(mutating=True):
+        volume_id = await self.volumes.create_for(order, machine_class)
+        with in_our_words(self._clock, mutating=True):
             try:
-                machine = await self._fly.create_machine(order.app, build_create(order, machine_class))
-            except FlyNameTaken as taken:
-                machine = await self._holder(order, taken)
+                body = build_create(order, machine_class, volume_id)
+                machine = await self._fly.create_machine(order.app, body)
+            except FlyError as error:
+                if volume_id is not None:
+                    await self.volumes.discard(order.app, volume_id, error)
+                if not isinstance(error, FlyNameTaken):
+                    raise
+                machine = await self._holder(order, error)
         return _found(order.app, machine)
+
+    def has_volume(self, machine_class: str) -> bool:
+        """Whether Machines of that class get a volume each; not when there is no such class."""
+        known = self._classes.get(machine_class)
+        return known is not None and known.disk.kind == "volume"
 
     async def start(self, app: str, fly_id: str) -> None:
         """Start a stopped spare; it is not started yet when this returns.
@@ -100,7 +122,7 @@ class Provider:
         Raises:
             UpstreamError: NO_CAPACITY when its host is full, TRY_LATER while Fly still prepares or stops it.
         """
-        with self._in_our_words(mutating=True):
+        with in_our_words(self._clock, mutating=True):
             await self._fly.start_machine(app, fly_id)
 
     async def destroy(self, app: str, fly_id: str) -> None:
@@ -109,7 +131,7 @@ class Provider:
         Raises:
             UpstreamError: it may still be there.
         """
-        with self._in_our_words(mutating=True):
+        with in_our_words(self._clock, mutating=True):
             try:
                 await self._fly.destroy_machine(app, fly_id)
             except FlyNotFound:
@@ -121,7 +143,7 @@ class Provider:
         Raises:
             UpstreamError: the list is unknown; nothing may be concluded about any Machine.
         """
-        with self._in_our_words(mutating=False):
+        with in_our_words(self._clock, mutating=False):
             machines = await self._fly.list_machines(app)
         return tuple(_found(app, machine) for machine in machines)
 
@@ -131,7 +153,7 @@ class Provider:
         Raises:
             UpstreamError: nothing may be concluded.
         """
-        with self._in_our_words(mutating=False):
+        with in_our_words(self._clock, mutating=False):
             try:
                 return _found(app, await self._fly.get_machine(app, fly_id))
             except FlyNotFound:
@@ -154,7 +176,7 @@ class Provider:
         Raises:
             UpstreamError: nothing may be concluded.
         """
-        with self._in_our_words(mutating=False):
+        with in_our_words(self._clock, mutating=False):
             machine = await self._named(app, name)
         return None if machine is None else _found(app, machine)
 
@@ -186,13 +208,6 @@ class Provider:
             jti=claims.jti,
         )
 
-    @contextmanager
-    def _in_our_words(self, *, mutating: bool) -> Iterator[None]:
-        try:
-            yield
-        except FlyError as error:
-            raise as_upstream_error(error, now=self._clock.now(), mutating=mutating) from error
-
     async def _holder(self, order: LaunchOrder, taken: FlyNameTaken) -> Machine:
         """The live Machine that has the order's name, if it is ours."""
         if taken.machine_id:
@@ -218,7 +233,7 @@ class Provider:
             error_class=ErrorClass.OUR_FAULT,
             attempted=f"create Machine {order.name} in app {order.app} ({order.region})",
             why=f"there is no machine class {order.machine_class}, only {', '.join(sorted(self._classes))}",
-            next_step=f"add machines/{order.machine_class}.toml, or set machine_class of pool {order.pool}",
+            next_step=f"put {order.machine_class}.toml into fleet.classes, or mend pools.machine_class",
         )
 
 
@@ -238,4 +253,5 @@ def _found(app: str, machine: Machine) -> Found:
         exit_code=last_exit.exit_code if last_exit else None,
         oom=last_exit.oom_killed if last_exit else False,
         ended=ended,
+        volumes=tuple(each.volume for each in (config.mounts if config else None) or () if each.volume),
     )

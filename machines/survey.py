@@ -3,17 +3,15 @@
 For ``fly-gha doctor``: nothing the fleet does rests on it.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
 from pydantic import SecretStr
 
 from fly.client import DEFAULT_BASE_URL, FlyClient
-from fly.errors import FlyError
 from fly.macaroon import ends_at
-from machines.meanings import as_upstream_error
+from machines.meanings import in_our_words
 from runners.upstream.clock import Clock
 
 SHARED_NETWORK = "default"
@@ -78,13 +76,13 @@ class Survey:
 
     async def app(self, app: str) -> AppSeen:
         """One app. Raises UpstreamError."""
-        with self._in_our_words():
+        with in_our_words(self._clock, mutating=False):
             seen = await self._fly.show_app(app)
         return AppSeen(seen.network, "" if seen.organization is None else seen.organization.slug)
 
     async def images(self, app: str) -> frozenset[str]:
         """The digests of the images that the app's Machines run, or ran, as far as Fly still lists them."""
-        with self._in_our_words():
+        with in_our_words(self._clock, mutating=False):
             machines = await self._fly.list_machines(app, include_deleted=True)
         return frozenset(
             each.image_ref.digest for each in machines if each.image_ref and each.image_ref.digest
@@ -92,22 +90,15 @@ class Survey:
 
     async def regions(self) -> frozenset[str]:
         """The regions that may be used. Raises UpstreamError."""
-        with self._in_our_words():
+        with in_our_words(self._clock, mutating=False):
             found = await self._fly.list_regions()
         return frozenset(each.code for each in found if each.code and not each.deprecated)
 
     async def tokens(self) -> tuple[TokenSeen, ...]:
         """What the API token is for. Raises UpstreamError."""
-        with self._in_our_words():
+        with in_our_words(self._clock, mutating=False):
             found = await self._fly.current_tokens()
         return tuple(
             TokenSeen(each.org_slug, each.apps or (), bool(each.user), bool(each.restricted_to_machine))
             for each in found
         )
-
-    @contextmanager
-    def _in_our_words(self) -> Iterator[None]:
-        try:
-            yield
-        except FlyError as error:
-            raise as_upstream_error(error, mutating=False, now=self._clock.now()) from error

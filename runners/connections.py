@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from machines.classes import MachineClass, load_classes
+from machines.classes import MachineClass, load_fleet_classes
 from machines.own_identity import SOCKET, OwnIdentity
 from machines.prices import dearest_usd_per_hour, usd_per_hour, usd_per_hour_stopped
 from machines.provider import Provider
@@ -239,7 +239,7 @@ def connect(
     source = InfisicalSecrets(at_infisical) if settings.fleet.secrets == "infisical" else local
     vault = Vault(source, clock, timing.credentials_period)
     keys = Vault(local, clock, timing.credentials_period) if as_app else vault
-    classes = load_classes()
+    classes = load_fleet_classes(settings.fleet.classes)
     fly_http = httpx.AsyncClient(transport=fly, timeout=None, trust_env=False)  # noqa: S113 - the transport's deadline
     provider = Provider(
         fly_http,

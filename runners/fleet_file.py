@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from machines.classes import ClassFileError, load_classes
+from machines.classes import ClassFileError, load_fleet_classes
 from runners.model.settings import IMAGE, PATTERN_WORDS, Settings
 from runners.secrets.names import installation_token_name, registration_token_name
 
@@ -82,9 +82,10 @@ def check_settings(document: Mapping[str, Any], where: str) -> Settings:
 def _unknown_classes(settings: Settings) -> Iterator[str]:
     """Pools whose Machines nobody could build: said here, not by a create that fails."""
     try:
-        known = load_classes()
+        known = load_fleet_classes(settings.fleet.classes)
     except ClassFileError as error:
-        yield from (f"{error.path}: {mistake}" for mistake in error.mistakes)
+        key = "" if settings.fleet.classes is None else "fleet.classes: "
+        yield from (f"{key}{error.path}: {mistake}" for mistake in error.mistakes)
         return
     for index, pool in enumerate(settings.pools):
         if pool.class_name not in known:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from machines.classes import load_fleet_classes
 from runners.fleet_file import FleetFileInvalid, load_settings
 
 DIGEST = "sha256:" + "a" * 64
@@ -207,6 +208,58 @@ POOL_MISTAKES = {
         "pools.0.machine_class: found nothing, so its name 'web', expected one of gha-large, ",
     ),
 }
+
+
+CLASS = """
+description = "small, on a tmpfs"
+guest = { cpu_kind = "performance", cpus = 2, memory_mb = 8192 }
+rootfs = { size_gb = 12 }
+disk = { kind = "tmpfs", size_mb = 4096 }
+stop = { timeout_s = 30 }
+"""
+
+
+def test_a_folder_of_ones_own_adds_to_the_classes_and_replaces_them(written, tmp_path):
+    folder = tmp_path / "classes"
+    folder.mkdir()
+    for name in ("own", "gha-small"):
+        (folder / f"{name}.toml").write_text(CLASS)
+    environ = {
+        "FLY_GHA_FLEET__CLASSES": str(folder),
+        "FLY_GHA_POOLS": pools_as_json({"machine_class": "own"}),
+    }
+    assert load(written("", good=False), environ).pools[0].class_name == "own"
+    classes = load_fleet_classes(str(folder))
+    assert sorted(classes) == ["gha-large", "gha-medium", "gha-small", "gha-xlarge", "own"]
+    assert classes["gha-small"].disk.kind == "tmpfs"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (("cpus = 2", "cpus = 32"), "guest.cpus: Input should be 1, 2, 4, 6, 8, 10, 12, 14 or 16, found 32"),
+        (
+            ("cpus = 2", "cpus = 8"),
+            "memory_mb = 8192 does not fit 8 performance CPUs: expected 16384 to 65536",
+        ),
+        (("size_mb = 4096", "size_mb = 8192"), "leaves 0 for the job: expected 2048 at least"),
+        (("timeout_s = 30", "timeout_s = 600"), "stop.timeout_s: Input should be less than or equal to 300"),
+    ],
+)
+def test_a_class_larger_than_fly_allows_ends_the_start_with_file_key_and_fix(written, tmp_path, change, line):
+    folder = tmp_path / "classes"
+    folder.mkdir()
+    (folder / "own.toml").write_text(CLASS.replace(*change))
+    (only,) = mistakes(written(""), {"FLY_GHA_FLEET__CLASSES": str(folder)})
+    assert only.startswith("fleet.classes: ")
+    assert "own.toml" in only
+    assert line in only
+
+
+def test_a_folder_without_classes_is_said_by_its_key(written, tmp_path):
+    (only,) = mistakes(written(""), {"FLY_GHA_FLEET__CLASSES": str(tmp_path / "nowhere")})
+    assert only.startswith("fleet.classes: ")
+    assert "expected NAME.toml files" in only
 
 
 def pools_as_json(*pools):

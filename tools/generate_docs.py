@@ -12,6 +12,7 @@ from pathlib import Path
 
 from docgen.api_page import api_page
 from docgen.blocks import with_parts
+from docgen.classes_page import classes_page
 from docgen.cli_page import cli_page, verb_table
 from docgen.credentials_page import credentials_page
 from docgen.demo_page import demo_fields
@@ -30,6 +31,7 @@ from docgen.status_page import (
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/api.md": api_page,
+    "docs/classes.md": classes_page,
     "docs/cli.md": cli_page,
     "docs/credentials.md": credentials_page,
     "docs/metrics.md": metrics_page,

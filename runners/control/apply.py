@@ -27,6 +27,7 @@ from runners.planning.plan import (
     Retire,
     SweepMachine,
     SweepRegistration,
+    SweepVolume,
 )
 from runners.store import events, jobs, lease, machines, runners, sealed
 from runners.store.connections import take_writer_lock
@@ -114,6 +115,9 @@ def _start_sweep(world: World, action: Action) -> None:
             world.effects.start(
                 f"sweep {name}", retire.sweep_registration(world, scope, github_id, name, why)
             )
+        case SweepVolume(app, volume_id, why):
+            world.swept[action.swept_as] = world.clock.now()
+            world.effects.start(f"sweep {volume_id}", retire.sweep_volume(world, app, volume_id, why))
         case _:
             return
 

@@ -7,6 +7,7 @@ Fly's ``destroyed`` or 404 ends it. One whose create was never answered is looke
 import asyncio
 
 from machines.provider import Found
+from runners.control.volume_list import read_volumes
 from runners.control.world import World
 from runners.model.nouns import Machine
 from runners.model.snapshot import End, SeenMachine
@@ -36,6 +37,7 @@ async def machine_list_pass(world: World) -> float | None:
 async def _read_app(world: World, app: str, rows: list[Machine]) -> None:
     at = world.clock.now()
     listed = {found.name: found for found in await world.provider.list(app)}
+    live = [found for found in listed.values() if not found.ended]
     gate = asyncio.Semaphore(LOOKS_AT_ONCE)
     missing = [row for row in rows if row.name not in listed or listed[row.name].ended]
     for row, found in zip(
@@ -51,6 +53,7 @@ async def _read_app(world: World, app: str, rows: list[Machine]) -> None:
         # By the row's name: what Fly no longer knows (404) has no name of its own.
         ended={name: End(at, found.exit_code, found.oom) for name, found in listed.items() if found.ended},
     )
+    await read_volumes(world, app, live)
 
 
 async def _look(world: World, gate: asyncio.Semaphore, row: Machine, at: float) -> Found | None:

@@ -105,6 +105,7 @@ async def _snapshot(world: World) -> Snapshot:
         fingerprints=world.provider.fingerprints,
         listening_since=world.listening_since,
         distrust=distrusted(settings.pools, world.readings.scopes()),
+        volumes=world.readings.volumes(now),
     )
 
 

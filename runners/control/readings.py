@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from runners.model.groups import ScopeSeen
-from runners.model.snapshot import End, MachineReading, RunnerReading, SeenMachine, SeenRunner
+from runners.model.snapshot import End, MachineReading, RunnerReading, SeenMachine, SeenRunner, VolumeReading
 
 STALE_PERIODS = 4
 
@@ -29,6 +29,7 @@ class Readings:
         self._machines: dict[str, MachineReading] = {}
         self._runners: dict[str, RunnerReading] = {}
         self._scopes: dict[str, tuple[float, ScopeSeen]] = {}
+        self._volumes: dict[str, VolumeReading] = {}
 
     def machines_read(
         self,
@@ -93,6 +94,31 @@ class Readings:
     def scopes(self) -> dict[str, ScopeSeen]:
         """By scope in lower case, who may use its runners."""
         return {scope: seen for scope, (_, seen) in self._scopes.items()}
+
+    def volumes_read(self, app: str, at: float, attached: Mapping[str, bool]) -> None:
+        """Take in one app's list of volumes.
+
+        Args:
+            app: whose.
+            at: when the list was asked for.
+            attached: by id, whether a Machine has it.
+        """
+        old = self._volumes.get(app)
+        before: Mapping[str, float] = {} if old is None else old.alone_since
+        alone = {each: before.get(each, at) for each, held in attached.items() if not held}
+        self._volumes[app] = VolumeReading(at, alone, len(attached) - len(alone))
+
+    def had_volumes(self, app: str) -> bool:
+        """Whether volumes were there when last listed; an app that was never asked may have some."""
+        reading = self._volumes.get(app)
+        return reading is None or bool(reading.alone_since) or reading.attached > 0
+
+    def volumes(self, now: float) -> dict[str, VolumeReading | None]:
+        """By app whose volumes were ever listed, its reading; None when it is not young enough any more."""
+        return {
+            app: reading if now - reading.at <= self._machine_stale else None
+            for app, reading in self._volumes.items()
+        }
 
     def fly(self, apps: Iterable[str], now: float) -> dict[str, MachineReading | None]:
         """By app, its reading; None when there is none that is young enough."""

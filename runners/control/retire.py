@@ -90,6 +90,16 @@ async def sweep_machine(world: World, app: str, fly_id: str, name: str, why: Why
     await _note(world, "swept", f"machine/{name}", why, error)
 
 
+async def sweep_volume(world: World, app: str, volume_id: str, why: Why) -> None:
+    """Delete a volume that no Machine has."""
+    error: UpstreamError | CredentialMissing | None = None
+    try:
+        await world.provider.volumes.delete(app, volume_id)
+    except (UpstreamError, CredentialMissing) as failure:
+        error = failure
+    await _note(world, "swept", f"volume/{volume_id}", why, error)
+
+
 async def _remove(world: World, scope: str, github_id: int | None, name: str) -> Removal:
     """Remove by id; by name when the id was never learned (a lost mint, or token mode)."""
     if github_id is None:

@@ -78,6 +78,9 @@ ORDINARY: frozenset[Reason] = frozenset(
         Reason.POOL_BUDGET_SPENT,
         Reason.FLEET_BUDGET_SPENT,
         Reason.FLY_CREATE_BUDGET,
+        Reason.FLY_VOLUME_BUDGET,
+        # Every Machine of a class with a volume leaves one.
+        Reason.VOLUME_WITHOUT_MACHINE,
         Reason.GITHUB_WRITE_BUDGET,
         Reason.NOT_DISPATCHED,
         Reason.NOT_PLANNED_YET,

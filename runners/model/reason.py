@@ -25,6 +25,7 @@ class Reason(StrEnum):
     POOL_BUDGET_SPENT = "pool_budget_spent"
     FLEET_BUDGET_SPENT = "fleet_budget_spent"
     FLY_CREATE_BUDGET = "fly_create_budget"
+    FLY_VOLUME_BUDGET = "fly_volume_budget"
     GITHUB_WRITE_BUDGET = "github_write_budget"
     NO_CAPACITY = "no_capacity"
     FLY_BREAKER_OPEN = "fly_breaker_open"
@@ -80,6 +81,7 @@ class Reason(StrEnum):
     REGISTRATION_WITHOUT_RUNNER = "registration_without_runner"
     ROW_WITHOUT_EITHER = "row_without_either"
     DATABASE_RESTORED = "database_restored"
+    VOLUME_WITHOUT_MACHINE = "volume_without_machine"
 
     # Why a claim was refused.
     TOKEN_MISSING = "token_missing"  # noqa: S105 - a Reason, not a credential

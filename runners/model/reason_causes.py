@@ -22,6 +22,7 @@ CAUSES: Mapping[Reason, str] = {
     Reason.POOL_BUDGET_SPENT: "Its Machines cost as much as its day may; running ones go on and cost on.",
     Reason.FLEET_BUDGET_SPENT: "All Machines cost as much as the day may; running ones go on and cost on.",
     Reason.FLY_CREATE_BUDGET: "A burst, as of a matrix, needs more Machines than Fly creates at once.",
+    Reason.FLY_VOLUME_BUDGET: "Many Machines whose class has a volume ended at once.",
     Reason.GITHUB_WRITE_BUDGET: "A burst needs more registrations than GitHub takes in a minute.",
     Reason.NO_CAPACITY: "Fly's region is full for that size; small regions and large classes are first.",
     Reason.FLY_BREAKER_OPEN: "Fly's API answered with errors or not at all, or is asked too often.",
@@ -72,6 +73,7 @@ CAUSES: Mapping[Reason, str] = {
     Reason.OUT_OF_MEMORY: "The job and its containers need more memory than the machine class has.",
     Reason.MACHINE_WITHOUT_ROW: "An older database was restored, or a dispatcher died at a bad moment.",
     Reason.REGISTRATION_WITHOUT_RUNNER: "Its answer was lost, or an older database was restored.",
+    Reason.VOLUME_WITHOUT_MACHINE: "Its Machine has ended, as each does after its job, or was never made.",
     Reason.ROW_WITHOUT_EITHER: "Its Runner ended before the Machine was of any use.",
     Reason.DATABASE_RESTORED: "An operator ran `fly-gha restore`.",
     # Claims.

@@ -52,6 +52,9 @@ WAITING_NOTES: Mapping[Reason, ReasonNote] = {
         "Fly takes so many creates per second and app; this one goes out in a moment.",
         "give the pool more `apps` when this is often seen",
     ),
+    Reason.FLY_VOLUME_BUDGET: ReasonNote(
+        "Fly takes so many deletes of volumes per second and app; this one goes out in a moment."
+    ),
     Reason.GITHUB_WRITE_BUDGET: ReasonNote(
         "GitHub takes so many writes per minute and installation; this one goes out in a moment.",
         "let bursts register by `token` when this is often seen",
@@ -173,6 +176,7 @@ ENDING_NOTES: Mapping[Reason, ReasonNote] = {
     Reason.DATABASE_RESTORED: ReasonNote(
         "The row is of a backup: what it had left to give may have been given since, so it gives nothing.",
     ),
+    Reason.VOLUME_WITHOUT_MACHINE: ReasonNote("A volume of this fleet that no Machine has; it is deleted."),
 }
 """Why a Machine or a Runner ends, or what a sweep found without its partner."""
 

@@ -74,6 +74,10 @@ class FleetSettings(Section):
         None, ge=0, description="New launches stop when a day (UTC) has cost this much."
     )
     paused: bool = Field(False, description="Launch nothing; what runs goes on.")
+    classes: str | None = Field(
+        None,
+        description="Folder of class files that add to those of fly-gha or replace them: docs/classes.md.",
+    )
     secrets: Literal["local", "infisical"] = Field("local", description="Where credentials come from.")
     secrets_file: str | None = Field(
         None,

@@ -64,6 +64,22 @@ class MachineReading:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeReading:
+    """One app's list of this fleet's volumes.
+
+    Attributes:
+        at: when the last list was asked for.
+        alone_since: by id of each volume that no Machine has, the first of an unbroken series of readings
+            that showed it so.
+        attached: how many volumes some Machine has.
+    """
+
+    at: float
+    alone_since: Mapping[str, float] = field(default_factory=dict)
+    attached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SeenRunner:
     """One registration as GitHub's runner list showed it (``busy`` and ``status`` lag by up to minutes).
 
@@ -182,12 +198,13 @@ class Snapshot:
         fly: by app; None when its list has not been read.
         github: by scope; None when its list has not been read.
         listening_since: since when this dispatcher hears claims and hooks; before that it missed them.
+        volumes: by app that has or had volumes of this fleet; None when its list has not been read.
         refusals: recent refusals of launches that no later launch has disproved.
         missing_credentials: by upstream key (``fly`` or ``github:OWNER``), the credential that is missing.
         pace: by pool, how fast it has been lately.
-        swept: by name, when a Machine without a row or a registration without a Runner was last ended: it
-            stays in the reading until the next list.
         distrust: by pool, why it may launch nothing: its runner group lets in whom it does not serve.
+        swept: by name, when a Machine without a row, a registration without a Runner or a volume without a
+            Machine was last ended: it stays in the reading until the next list.
     """
 
     now: float
@@ -211,6 +228,7 @@ class Snapshot:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     distrust: Mapping[str, Why] = field(default_factory=dict)
     listening_since: float = 0.0
+    volumes: Mapping[str, VolumeReading | None] = field(default_factory=dict)
 
     def overdue(self, since: float, deadline: float) -> bool:
         """Whether a sign of life is ``deadline`` seconds late, and somebody was there to hear it.

@@ -20,6 +20,16 @@ def create_again_at(snapshot: Snapshot, tokens: float) -> float:
     return snapshot.now + max(0.0, 1.0 - tokens) / snapshot.limits.creates_per_second
 
 
+def volume_deletes_left(snapshot: Snapshot, app: str) -> float:
+    """Tokens left for deletes of volumes in this app: Fly documents limits per Machine and per app only.
+
+    What was swept is remembered in memory alone; after a restart the bucket is full, as is Fly's by then.
+    """
+    limits, prefix = snapshot.limits, f"volume/{app}/"
+    times = tuple(sorted(at for name, at in snapshot.swept.items() if name.startswith(prefix)))
+    return _replay(times, limits.creates_per_second, float(limits.create_burst), snapshot.now)
+
+
 def writes_left(snapshot: Snapshot, owner: str) -> int:
     """GitHub writes left in this minute for one installation (secondary limit: 900 points, 5 a write)."""
     recent = [at for at in snapshot.limits.writes.get(owner, ()) if snapshot.now - at < MINUTE]

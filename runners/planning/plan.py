@@ -98,6 +98,20 @@ class SweepRegistration:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepVolume:
+    """Delete a volume of this fleet that no Machine has."""
+
+    app: str
+    volume_id: str
+    why: Why
+
+    @property
+    def swept_as(self) -> str:
+        """Its name in what was swept lately."""
+        return f"volume/{self.app}/{self.volume_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class Defer:
     """Make no supply for this job before ``until``: GitHub does not dispatch it now."""
 
@@ -107,7 +121,16 @@ class Defer:
 
 
 Action = (
-    Launch | StartSpare | BindSpare | Retire | Deregister | Destroy | SweepMachine | SweepRegistration | Defer
+    Launch
+    | StartSpare
+    | BindSpare
+    | Retire
+    | Deregister
+    | Destroy
+    | SweepMachine
+    | SweepRegistration
+    | SweepVolume
+    | Defer
 )
 
 

@@ -24,6 +24,7 @@ from runners.planning.plan import (
     StartSpare,
     SweepMachine,
     SweepRegistration,
+    SweepVolume,
 )
 
 # The commit chooses the names; no name that it chooses has a colon, so these are not taken for one.
@@ -79,6 +80,8 @@ class _Rows:
                 self._jobs[job_id] = replace(job, not_before=until, deferrals=job.deferrals + 1)
             case SweepMachine():
                 self._swept[action.name] = now
+            case SweepVolume():
+                self._swept[action.swept_as] = now
             case SweepRegistration():
                 self._swept[action.name] = now
                 self._spend_write(action.scope.split("/")[1])

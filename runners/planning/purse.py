@@ -8,7 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from runners.model.reason import Reason, Why
 from runners.model.snapshot import Pool, Snapshot
-from runners.planning.buckets import create_again_at, creates_left, write_again_at, writes_left
+from runners.planning.buckets import (
+    create_again_at,
+    creates_left,
+    volume_deletes_left,
+    write_again_at,
+    writes_left,
+)
 from runners.planning.place import choose_app
 from runners.planning.places import Places
 from runners.planning.plan import (
@@ -22,6 +28,7 @@ from runners.planning.plan import (
     StartSpare,
     SweepMachine,
     SweepRegistration,
+    SweepVolume,
 )
 from runners.planning.planned import retiring, sends_delete
 
@@ -40,6 +47,7 @@ class Purse:
     waiting: dict[str, int] = field(default_factory=dict)
     creates: dict[str, float] = field(default_factory=dict)
     writes: dict[str, int] = field(default_factory=dict)
+    volume_deletes: dict[str, float] = field(default_factory=dict)
     places: Places = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +91,23 @@ class Purse:
             return self._fly_open(machine.app, f"machine/{machine.name}", machine.pool)
         if isinstance(action, SweepMachine):
             return self._fly_open(action.app, f"machine/{action.name}", "")
+        if isinstance(action, SweepVolume):
+            return self._volume(action)
+        return None
+
+    def _volume(self, action: SweepVolume) -> Held | None:
+        target = f"volume/{action.volume_id}"
+        closed = self._fly_open(action.app, target, "")
+        if closed is not None:
+            return closed
+        left = self.volume_deletes.setdefault(action.app, volume_deletes_left(self.snapshot, action.app))
+        if left < 1.0:
+            rate = self.snapshot.limits.creates_per_second
+            detail = f"app {action.app} may delete {rate:g} volumes per second"
+            return Held(
+                target, "", Why(Reason.FLY_VOLUME_BUDGET, detail, create_again_at(self.snapshot, left))
+            )
+        self.volume_deletes[action.app] = left - 1.0
         return None
 
     def _registration(self, pool: Pool, wanted: str) -> str | Why:

@@ -1,6 +1,7 @@
 """Step 2, sweep: what lost its partner.
 
-A Fly Machine of ours without a row, a registration of ours without a Runner, a row that neither side backs.
+A Fly Machine of ours without a row, a registration of ours without a Runner, a row that neither side backs, a
+volume of ours that no Machine has.
 Nothing is swept on one reading: two readings ``absence_confirm`` apart must agree, and a list that could not
 be read sweeps nothing.
 """
@@ -13,6 +14,7 @@ from runners.model.snapshot import MachineReading, RunnerReading, Snapshot
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.planning.names import ID_LENGTH, is_fleet_name, is_runner_of, machine_name, machine_of
 from runners.planning.plan import Action, Destroy, Retire, SweepMachine, SweepRegistration
+from runners.planning.sweep_volumes import volumes_without_machine
 from runners.planning.tally import holds_machine, is_forced
 
 _ENDED_STATES = frozenset({"stopped", "failed"})
@@ -27,6 +29,7 @@ def sweep(snapshot: Snapshot) -> tuple[Action, ...]:
     for scope, runner_reading in sorted(snapshot.github.items()):
         if runner_reading is not None:
             actions.extend(_registrations_without_runner(snapshot, scope, runner_reading))
+    actions.extend(volumes_without_machine(snapshot))
     actions.extend(_rows_without_either(snapshot))
     actions.extend(_rows_without_pool(snapshot))
     return tuple(actions)

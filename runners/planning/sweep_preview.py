@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 from runners.model.nouns import Machine, Runner
 from runners.model.snapshot import Snapshot
-from runners.planning.plan import Action, Destroy, Retire, SweepMachine, SweepRegistration
+from runners.planning.plan import Action, Destroy, Retire, SweepMachine, SweepRegistration, SweepVolume
 from runners.planning.sweep import has_ended, sweep, working
+from runners.planning.sweep_volumes import patience
 
 # Two readings that need not be apart at all: what is only suspected comes out, too.
 _AT_ONCE = 1e-6
@@ -29,7 +30,7 @@ class Find:
 def preview(snapshot: Snapshot) -> tuple[Find, ...]:
     """Everything that is confirmed, then everything that is suspected. What runs a job is neither."""
     sure = _allowed(snapshot)
-    impatient = snapshot.timing.model_copy(update={"absence_confirm": _AT_ONCE})
+    impatient = snapshot.timing.model_copy(update={"absence_confirm": _AT_ONCE, "launch_deadline": _AT_ONCE})
     known = {_key(action) for action in sure}
     suspected = [
         action for action in _allowed(replace(snapshot, timing=impatient)) if _key(action) not in known
@@ -47,6 +48,8 @@ def place_of(snapshot: Snapshot, action: Action) -> tuple[str, str, str]:
             return "machine", name, app
         case SweepRegistration(scope, _, name, _):
             return "registration", name, scope
+        case SweepVolume(app, volume_id, _):
+            return "volume", volume_id, app
         case Retire(name, _):
             runner: Runner | None = next((each for each in snapshot.runners if each.name == name), None)
             return "runner", name, "" if runner is None else runner.scope
@@ -69,7 +72,8 @@ def _allowed(snapshot: Snapshot) -> list[Action]:
 
 
 def _key(action: Action) -> tuple[str, str]:
-    name = getattr(action, "name", "") or getattr(action, "machine", "") or getattr(action, "runner", "")
+    keys = ("name", "machine", "runner", "volume_id")
+    name = next((getattr(action, key) for key in keys if hasattr(action, key)), "")
     return type(action).__name__, name
 
 
@@ -81,4 +85,8 @@ def _confirmed_at(snapshot: Snapshot, action: Action) -> float | None:
     elif isinstance(action, SweepRegistration):
         registrations = snapshot.github.get(action.scope)
         first = None if registrations is None else registrations.runners[action.name].first_seen_at
+    elif isinstance(action, SweepVolume):
+        volumes = snapshot.volumes.get(action.app)
+        alone_since = None if volumes is None else volumes.alone_since[action.volume_id]
+        return None if alone_since is None else alone_since + patience(snapshot.timing)
     return None if first is None else first + snapshot.timing.absence_confirm

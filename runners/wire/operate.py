@@ -96,7 +96,8 @@ class SweepFind(Answer):
 
     Attributes:
         kind: ``machine`` (at Fly, without a row), ``registration`` (at GitHub, without a runner), ``row`` (a
-            Machine of ours that serves nobody any more) or ``runner`` (its pool is no longer configured).
+            Machine of ours that serves nobody any more), ``runner`` (its pool is no longer configured) or
+            ``volume`` (at Fly, without a Machine).
         where: the app or the scope.
         confirmed: the planner ends it at its next pass; otherwise a second reading has to agree first.
         confirmed_at: from when a reading can confirm it; null when it is confirmed, or when nobody can say.

@@ -50,7 +50,7 @@ def read_create(request: Mapping[str, Any]) -> tuple[str, dict[str, Any], tuple[
             raise invalid(f"config.{key} must be an object")
     for key in ("env", "metadata"):
         _check_text_map(key, config.get(key))
-    return name, config, _regions(str(request.get("region") or "")), bool(request.get("skip_launch"))
+    return name, config, regions(str(request.get("region") or "")), bool(request.get("skip_launch"))
 
 
 def place(
@@ -97,7 +97,12 @@ def seconds(duration: object, default: float) -> float:
     return float(found[1]) * UNITS[found[2] or "s"]
 
 
-def _regions(expression: str) -> tuple[str, ...]:
+def regions(expression: str) -> tuple[str, ...]:
+    """The region codes that an expression names, in order; without one, the nearest.
+
+    Raises:
+        FlyRefusal: 400 for a region that there is not.
+    """
     if not expression:
         return REGIONS[:1]
     chosen: list[str] = []

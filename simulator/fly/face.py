@@ -5,7 +5,6 @@ and text. The organization's OIDC issuer and the control routes of `/_sim/` are 
 """
 
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from typing import Any, Literal
 
@@ -17,15 +16,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from simulator.control_face import control_router
 from simulator.fly import refusals
 from simulator.fly.answers import event_json, machine_json
+from simulator.fly.exchange import LOOK_EVERY_S, lose_answer, read_body
 from simulator.fly.face_platform import platform_routes
+from simulator.fly.face_volumes import volume_routes
 from simulator.fly.model import FlySim
 from simulator.fly.refusals import FlyRefusal
 
 LONGEST_WAIT_S = 60
 EVENTS_DEFAULT, EVENTS_MOST = 20, 50
-# A wait looks at the Machine this often; a connection whose answer is lost, whether its caller has left.
-LOOK_EVERY_S = 0.05
-LOST_ANSWER_S = 60.0
+VOLUMES = "/v1/apps/{app_name}/volumes"
 MACHINES = "/v1/apps/{app_name}/machines"
 METADATA_FILTER = "metadata."
 
@@ -46,6 +45,7 @@ def build_app(model: FlySim) -> FastAPI:
     app.add_exception_handler(FlyRefusal, _refused)
     for router in (_reading(model), _acting(model)):
         app.include_router(router, prefix=MACHINES, dependencies=[Depends(authorized)])
+    app.include_router(volume_routes(model), prefix=VOLUMES, dependencies=[Depends(authorized)])
     app.include_router(platform_routes(model), prefix="/v1", dependencies=[Depends(authorized)])
     app.include_router(_issuer(model))
     app.include_router(control_router(model.journal, model.faults, model.state))
@@ -145,10 +145,10 @@ def _acting(model: FlySim) -> APIRouter:
 
     @router.post("", operation_id="Machines_create")
     async def create_machine(request: Request, app_name: str) -> Any:
-        creation = model.create(app_name, await _body(request))
+        creation = model.create(app_name, await read_body(request))
         answer = machine_json(creation.machine, model.clock.now())
         if creation.answer_lost:
-            await _lose_answer(model, request)
+            await lose_answer(model, request)
         await model.clock.sleep(model.answer_delay())
         return _json(answer)
 
@@ -166,7 +166,7 @@ def _acting(model: FlySim) -> APIRouter:
 
     @router.post("/{machine_id}/stop", operation_id="Machines_stop")
     async def stop_machine(request: Request, app_name: str, machine_id: str) -> Any:
-        model.stop(app_name, machine_id, await _body(request))
+        model.stop(app_name, machine_id, await read_body(request))
         await model.clock.sleep(model.answer_delay())
         return _json({"ok": True})
 
@@ -210,27 +210,6 @@ def _machine_control(model: FlySim) -> APIRouter:
             raise HTTPException(404, f"no Machine {machine_id}") from missing
 
     return router
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    raw = await request.body()
-    if not raw:
-        return {}
-    try:
-        body = json.loads(raw)
-    except ValueError as wrong:
-        raise refusals.invalid(f"body is not JSON: {wrong}") from wrong
-    if not isinstance(body, dict):
-        raise FlyRefusal(400, "json: cannot unmarshal array into Go value of type main.request")
-    return body
-
-
-async def _lose_answer(model: FlySim, request: Request) -> None:
-    """Say nothing until the caller leaves; one that outwaits Fly's own patience hears 408."""
-    deadline = model.clock.now() + LOST_ANSWER_S
-    while model.clock.now() < deadline and not await request.is_disconnected():
-        await model.clock.sleep(LOOK_EVERY_S)
-    raise refusals.no_answer_in_time()
 
 
 def _json(content: Any) -> JSONResponse:

@@ -20,13 +20,13 @@ def platform_routes(model: FlySim) -> APIRouter:
     @router.get("/apps/{app_name}", operation_id="Apps_show")
     async def show_app(app_name: str) -> dict[str, Any]:
         network = model.show_app(app_name)
-        number = model.apps.index(app_name) + 1
+        number, state = model.apps.index(app_name) + 1, model.state()
         return {
             "id": model.draws.ulid(0.0, "app", number),
             "name": app_name,
             "status": "deployed",
-            "machine_count": sum(machine["app"] == app_name for machine in model.state()["machines"]),
-            "volume_count": 0,
+            "machine_count": sum(machine["app"] == app_name for machine in state["machines"]),
+            "volume_count": sum(volume["app"] == app_name for volume in state["volumes"]),
             "network": network,
             "organization": {"name": model.org_slug, "slug": model.org_slug, "internal_numeric_id": 1},
             "internal_numeric_id": number,

@@ -50,6 +50,7 @@ class Lifecycle:
         body: runs the insides.
         chronicle: journal and faults.
         insides: environment and token service of a body.
+        released: told the id of a Machine that is destroyed, whose volumes are free again.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Lifecycle:
         body: Body,
         chronicle: Chronicle,
         insides: Insides,
+        released: Callable[[str], None] = lambda _machine_id: None,
     ) -> None:
         self._clock = clock
         self._agenda = agenda
@@ -74,6 +76,7 @@ class Lifecycle:
         self._body = body
         self._chronicle = chronicle
         self._insides = insides
+        self._released = released
 
     def created(self, machine: SimMachine) -> None:
         """Write down a new Machine and, unless skip_launch, boot it."""
@@ -247,6 +250,7 @@ class Lifecycle:
         lag = self._draws.of(machine.id, "lag of the end").uniform(0.0, self._list_lag) / self._scale
         machine.hidden_from = self._clock.now() + lag
         self._move(machine, "destroyed")
+        self._released(machine.id)
         self._event(machine, "destroy", "destroyed", "flyd", None)
         self._chronicle.record("machine_destroyed", machine)
 

@@ -27,6 +27,8 @@ from simulator.fly.machine import SETTLED, Event, HostStatus, SimMachine
 from simulator.fly.oidc import OidcIssuer
 from simulator.fly.refusals import FlyRefusal
 from simulator.fly.registry import Registry, new_machine
+from simulator.fly.volume_office import VolumeOffice
+from simulator.fly.volumes import Shelf
 from simulator.journal import Journal
 
 FAULT_KINDS = frozenset(
@@ -37,6 +39,8 @@ FAULT_KINDS = frozenset(
         "host_full_on_start",
         "not_ready_on_start",
         "launch_5xx",
+        "volume_host_full",
+        "lost_volume_answer",
         "out_of_memory",
         "host_lost",
         "no_oidc",
@@ -113,9 +117,13 @@ class FlySim:
         self._machine_limit = machine_limit
         self._capacity = dict(capacity or {})
         self._registry = Registry()
+        self._shelf = Shelf(self.draws, scale)
         self._chronicle = Chronicle(self.journal, self.faults, self._registry)
         self._gate = Gate(
             clock=clock, scale=scale, apps=self.apps, api_token=api_token, chronicle=self._chronicle
+        )
+        self.volumes = VolumeOffice(
+            self._shelf, clock, self.journal, self.faults, self._chronicle, self._admit
         )
         self._lifecycle = Lifecycle(
             clock=clock,
@@ -126,6 +134,7 @@ class FlySim:
             stays_created=skip_launch == "created",
             body=body,
             chronicle=self._chronicle,
+            released=self._shelf.release,
             insides=Insides(clock, self.oidc, self._chronicle, app_secrets or {}),
         )
 
@@ -185,9 +194,16 @@ class FlySim:
                 and sum(1 for _ in self._registry.live()) >= self._machine_limit
             ):
                 raise refusals.machine_limit()
+            volumes = self._shelf.wanted_by(app, config, candidates)
+            if volumes:
+                candidates = (volumes[0].region,)
             region = admission.place(
                 candidates, self._registry, self._capacity, self._chronicle, {**about, "pool": pool}
             )
+            if volumes and self._chronicle.fire_on_request(
+                "volume_host_full", region=region, pool=pool, **about
+            ):
+                raise refusals.volume_host_full(volumes[0].id)
         except FlyRefusal as refusal:
             raise self._chronicle.refused("create", refusal, app=app, name=name) from None
         machine = new_machine(
@@ -201,6 +217,8 @@ class FlySim:
             config=config,
             skip_launch=skip_launch,
         )
+        for volume in volumes:
+            volume.machine_id = machine.id
         self._lifecycle.created(machine)
         return Creation(machine, self._chronicle.fire("lost_create_answer", machine) is not None)
 
@@ -279,7 +297,8 @@ class FlySim:
     def state(self) -> dict[str, Any]:
         """What exists now, for the control route."""
         self.agenda.run_due()
-        return world_json(self._registry)
+        volumes = [volume.as_json() | {"app": volume.app} for volume in self._shelf.live()]
+        return world_json(self._registry) | {"volumes": volumes}
 
     @contextlib.contextmanager
     def _acting(

@@ -40,6 +40,25 @@ def no_such_machine() -> FlyRefusal:
     return FlyRefusal(404, "machine not found")
 
 
+def no_such_volume() -> FlyRefusal:
+    """The app has no such volume, or has it no more (our words)."""
+    return FlyRefusal(404, "volume not found")
+
+
+def volume_attached(machine_id: str) -> FlyRefusal:
+    """A volume that a Machine has is not deleted (status and text are ours)."""
+    return FlyRefusal(412, f"failed_precondition: volume is attached to machine {machine_id}")
+
+
+def volume_host_full(volume_id: str) -> FlyRefusal:
+    """The host of a volume has no room for the Machine that would mount it."""
+    return FlyRefusal(
+        412,
+        f"insufficient resources to create new machine with existing volume id '{volume_id}'",
+        "volume_placement_capacity",
+    )
+
+
 def rate_limited() -> FlyRefusal:
     """The bucket of this action and identifier is empty; Fly documents no Retry-After."""
     return FlyRefusal(429, "rate limit exceeded")

@@ -3,7 +3,7 @@
 import pytest
 
 from runners.model.nouns import Machine
-from runners.model.snapshot import MachineReading, RunnerReading, SeenMachine, SeenRunner
+from runners.model.snapshot import MachineReading, RunnerReading, SeenMachine, SeenRunner, VolumeReading
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.store import machines, runners
 from runners.wire.operate import RunnerOperation, SweepAnswer
@@ -127,7 +127,7 @@ def machine(world, name, **fields):
     return Machine(name=name, state=MachineState.BOUND, **values | fields)
 
 
-async def looked(world, *, ago):
+async def looked(world, *, ago, **more):
     """A pass that saw, at Fly and at GitHub, what no row has, first ``ago`` seconds before the last list."""
     now, name = world.clock.at, "test-gha-small-aaaaaaaaaa"
     seen = SeenMachine("f1", name, "app-a", "iad", "started", True, True, now - ago)
@@ -136,6 +136,7 @@ async def looked(world, *, ago):
     await world.plan(
         fly={"app-a": MachineReading(now, {name: seen})},
         github={"orgs/acme": RunnerReading(now, {record.name: record})},
+        **more,
     )
 
 
@@ -159,6 +160,17 @@ async def test_a_dry_run_says_what_the_sweep_would_end_and_ends_nothing(world, c
     assert answer.next[0] == "3 would be ended at the planner's next pass"
     assert world.wakes == []
     assert await world.events(verb="sweep_asked") == ()
+
+
+async def test_a_dry_run_shows_a_volume_that_no_machine_has(world, client):
+    now = world.clock.at
+    await looked(world, ago=61, volumes={"app-a": VolumeReading(now, {"vol_1": now - 500, "vol_2": now - 1})})
+    found = [each for each in (await sweep(client, dry_run=True)).found if each.kind == "volume"]
+    assert [(each.name, each.where, each.reason, each.confirmed) for each in found] == [
+        ("vol_1", "app-a", "volume_without_machine", True),
+        ("vol_2", "app-a", "volume_without_machine", False),
+    ]
+    assert found[1].confirmed_at is not None
 
 
 async def test_one_reading_is_not_enough_and_the_answer_says_from_when_it_may_be(world, client):

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from fly.client import FlyClient
 from fly.errors import FlyError
-from machines.classes import load_classes
+from fly.models import CreateVolume, Guest
+from machines.classes import Disk, MachineClass, load_classes
 from machines.provider import LaunchOrder, Provider
 from runners.upstream.errors import UpstreamError
 from simulator.fly import FlySim
@@ -40,6 +41,10 @@ ORDER = LaunchOrder(
     claim_deadline_s=120.0,
     clock_skew_max_s=30.0,
 )
+
+
+VOLUME_CLASS = MachineClass("on-volume", "x", "performance", 2, 8192, 12, Disk("volume", size_gb=20), 30)
+VOLUMES = f"/v1/apps/{APP}/volumes"
 
 
 @dataclass
@@ -89,21 +94,21 @@ def make_world() -> FlyWorld:
     provider = Provider(
         http,
         clock,
-        load_classes(),
+        {**load_classes(), VOLUME_CLASS.name: VOLUME_CLASS},
         token=lambda: SecretStr(TOKEN),
         issuer=sim.oidc.issuer,
         audience=ORDER.url,
         leeway=30.0,
         base_url=URL,
     )
-    provider._fly = client = Watched(provider._fly)
+    provider._fly = provider.volumes._fly = client = Watched(provider._fly)
     return FlyWorld(sim, app, clock, bodies, recorder, http, client, provider)
 
 
 async def play() -> tuple[FastAPI, list[Exchange]]:
     """All scenes, each in a world of its own; the face and what was said."""
     said: list[Exchange] = []
-    for scene in (creating, reading, starting, stopping, destroying, waiting, knocking):
+    for scene in (creating, keeping, reading, starting, stopping, destroying, waiting, knocking):
         world = make_world()
         async with world.http:
             await scene(world)
@@ -135,6 +140,59 @@ async def creating(world: FlyWorld) -> None:
     guest = {"cpu_kind": "quantum", "cpus": 1, "memory_mb": 256}
     world.wait()
     await world.by_hand("POST", PATH, 422, json={"config": {"image": "i", "guest": guest}})
+
+
+async def keeping(world: FlyWorld) -> None:
+    """Volumes: made with their Machine, kept when it ends, deleted when none has them."""
+    provider, faults, order = world.provider, world.sim.faults, replace(ORDER, machine_class="on-volume")
+    found = await provider.launch(order)
+    (volume,) = await provider.volumes.list(APP, "main")
+    assert (volume.attached, volume.region) == (True, "ams")
+    assert found.volumes == (volume.volume_id,)
+    with pytest.raises(UpstreamError) as attached:
+        await provider.volumes.delete(APP, volume.volume_id)
+    assert attached.value.status == 412
+    await world.by_hand("GET", f"{VOLUMES}/{volume.volume_id}", 200)
+    await world.by_hand("GET", f"{VOLUMES}/vol_0", 404)
+    body = {"name": "x", "config": {"image": "i", "mounts": [{"volume": volume.volume_id, "path": "/d"}]}}
+    await world.by_hand("POST", PATH, 400, json={**body, "region": "ams"})
+    world.wait()
+    world.bodies.exit(found.fly_id, 0)
+    world.wait()
+    assert [each.attached for each in await provider.volumes.list(APP, "main")] == [False]
+    assert await provider.volumes.list(APP, "another") == ()
+    await provider.volumes.delete(APP, volume.volume_id)
+    await provider.volumes.delete(APP, volume.volume_id)
+    assert await provider.volumes.list(APP, "main") == ()
+    world.wait()
+    for kind, status in (("no_capacity", 422), ("volume_host_full", 412), ("lost_volume_answer", 408)):
+        faults.add(kind)
+        with pytest.raises(UpstreamError) as failed:
+            await provider.launch(replace(order, name=f"v-{kind}"))
+        assert failed.value.status == status
+        assert failed.value.answered
+    assert faults.unfired() == ()
+    world.wait()
+    (left,) = await provider.volumes.list(APP, "main")
+    assert not left.attached
+    for number in range(3):
+        await world.client.create_volume(APP, volume_request(f"v{number}"))
+    with pytest.raises(FlyError) as limited:
+        await world.client.create_volume(APP, volume_request("v3"))
+    assert limited.value.status == 429
+    world.wait()
+    await world.by_hand("POST", VOLUMES, 400, json={"name": "Not-Allowed"})
+    await world.by_hand("POST", VOLUMES, 400, json={"name": "v", "size_gb": 501})
+    with pytest.raises(FlyError) as unknown:
+        await world.client.list_volumes("no-such-app")
+    assert unknown.value.status == 404
+
+
+def volume_request(name: str) -> CreateVolume:
+    guest = Guest(cpu_kind="performance", cpus=2, memory_mb=8192)
+    return CreateVolume(
+        name=name, region="ams", size_gb=1, compute=guest, snapshot_retention=1, auto_backup_enabled=False
+    )
 
 
 async def reading(world: FlyWorld) -> None:
@@ -237,6 +295,9 @@ async def knocking(world: FlyWorld) -> None:
         wrong.stop_machine(APP, one),
         wrong.destroy_machine(APP, one),
         wrong.list_events(APP, one),
+        wrong.list_volumes(APP),
+        wrong.create_volume(APP, volume_request("v")),
+        wrong.delete_volume(APP, "vol_0"),
         wrong.show_app(APP),
         wrong.list_regions(),
         wrong.current_tokens(),

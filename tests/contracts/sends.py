@@ -18,6 +18,7 @@ from runners.secrets.infisical import InfisicalSecrets
 
 MACHINES = "/apps/{app_name}/machines"
 MACHINE = MACHINES + "/{machine_id}"
+VOLUMES = "/apps/{app_name}/volumes"
 SECRETS = "/api/v4/secrets"
 LOGIN = "POST /api/v1/auth/universal-auth/login"
 REPO = "/repos/{owner}/{repo}"
@@ -39,6 +40,9 @@ SENDS: Mapping[type, Mapping[str, frozenset[str]]] = {
         "list_regions": frozenset({"GET /platform/regions"}),
         "current_tokens": frozenset({"GET /tokens/current"}),
         "list_events": frozenset({f"GET {MACHINE}/events"}),
+        "list_volumes": frozenset({f"GET {VOLUMES}"}),
+        "create_volume": frozenset({f"POST {VOLUMES}"}),
+        "delete_volume": frozenset({f"DELETE {VOLUMES}/{{volume_id}}"}),
     },
     AppMinter: {
         "installation_token": frozenset(

@@ -40,6 +40,8 @@ def failed(fly=FLY, github=GITHUB, expected=None, lost=None, unfired=()) -> set[
 
 def test_a_clean_world_passes_every_check() -> None:
     assert failed() == set()
+    volume = [{"kind": f"volume_{what}", "id": "vol_1"} for what in ("created", "deleted")]
+    assert failed(fly=[*FLY, *volume]) == set()
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,7 @@ def test_a_clean_world_passes_every_check() -> None:
         ({"expected": {7: "failure"}}, "jobs_concluded"),
         ({"lost": {8: None}}, "loss_explained"),
         ({"fly": FLY[:3]}, "no_live_machine"),
+        ({"fly": [*FLY, {"kind": "volume_created", "id": "vol_1"}]}, "no_volume_left"),
         ({"github": GITHUB[:3]}, "no_registration_left"),
         ({"fly": [*FLY[:2], machine("machine_created", "m3", 3, 3), *FLY[2:]]}, "caps_held"),
         ({"fly": [*FLY, machine("machine_created", "m4", 4, 1, "small")]}, "caps_held"),

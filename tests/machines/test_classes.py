@@ -86,6 +86,19 @@ def test_the_root_disk_may_be_chosen(tmp_path):
     assert one.disk == Disk("root")
 
 
+def test_a_volume_may_be_as_large_as_fly_allows(tmp_path):
+    volume = GOOD.replace('"tmpfs"\nsize_mb = 4096', '"volume"\nsize_gb = 500')
+    assert load_class(write(tmp_path, volume)).disk == Disk("volume", size_gb=500)
+    for wrong in ("size_gb = 501", "size_gb = 0", "size_mb = 500"):
+        with pytest.raises(ClassFileError, match=r"disk\.size_"):
+            load_class(write(tmp_path, volume.replace("size_gb = 500", wrong)))
+
+
+def test_the_classes_that_come_with_the_product_have_room_for_what_github_promises():
+    for one in load_classes().values():
+        assert (one.disk.size_gb or one.disk.size_mb / 1024) >= 14 + 2, one.name
+
+
 def test_a_fingerprint_follows_what_a_machine_is_made_of_and_nothing_else():
     one = load_classes()["gha-small"]
     assert replace(one, name="other", description="other").fingerprint == one.fingerprint
@@ -96,6 +109,7 @@ def test_a_fingerprint_follows_what_a_machine_is_made_of_and_nothing_else():
         replace(one, rootfs_gb=13),
         replace(one, disk=Disk("tmpfs", 2048)),
         replace(one, disk=Disk("root")),
+        replace(one, disk=Disk("volume", size_gb=21)),
         replace(one, stop_timeout_s=31),
     ]
     assert len({each.fingerprint for each in [one, *changed]}) == 1 + len(changed)
@@ -104,7 +118,7 @@ def test_a_fingerprint_follows_what_a_machine_is_made_of_and_nothing_else():
 
 def test_a_fingerprint_is_the_same_in_every_process_and_release():
     one = MachineClass("x", "x", "performance", 2, 8192, 12, Disk("tmpfs", 4096), 30)
-    assert one.fingerprint == "c86f0e9b7c33"
+    assert one.fingerprint == "ee23daacc77c"
 
 
 def test_every_mistake_is_told_at_once(tmp_path):

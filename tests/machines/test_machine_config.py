@@ -1,13 +1,14 @@
 """The create call, held to a golden file and to Fly's own schema with every object closed."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from machines.classes import load_classes
-from machines.config import build_create
+from machines.config import build_create, build_volume, volume_name
 from machines.nouns import LaunchOrder
 
 HERE = Path(__file__).parent
@@ -43,9 +44,18 @@ def closed(schema):
 
 @pytest.fixture(scope="module")
 def create_schema():
+    return schema_of("CreateMachineRequest")
+
+
+@pytest.fixture(scope="module")
+def volume_schema():
+    return schema_of("CreateVolumeRequest")
+
+
+def schema_of(request):
     spec = json.loads(SPEC.read_text())
     root = {
-        "$ref": "#/components/schemas/CreateMachineRequest",
+        "$ref": f"#/components/schemas/{request}",
         "components": {"schemas": closed(spec["components"]["schemas"])},
     }
     Draft202012Validator.check_schema(root)
@@ -53,7 +63,13 @@ def create_schema():
 
 
 def sent(order):
-    return build_create(order, load_classes()[order.machine_class]).model_dump(mode="json")
+    machine_class = load_classes()[order.machine_class]
+    volume = "vol_4542n7k3zkl6n3zv" if machine_class.disk.kind == "volume" else None
+    return build_create(order, machine_class, volume).model_dump(mode="json")
+
+
+def sent_for_volume(order):
+    return build_volume(order, load_classes()[order.machine_class]).model_dump(mode="json")
 
 
 def with_order(**changes):
@@ -67,8 +83,32 @@ def test_the_create_call_is_exactly_the_golden_one(name, start):
     assert sent(with_order(pool=name, machine_class=name, start=start)) == json.loads(golden.read_text())
 
 
+@pytest.mark.parametrize("name", ["gha-small", "gha-medium", "gha-large"])
+def test_the_volumes_create_call_is_exactly_the_golden_one(volume_schema, name):
+    body = sent_for_volume(with_order(pool=name, machine_class=name))
+    assert body == json.loads((GOLDEN / f"{name}-volume.json").read_text())
+    volume_schema.validate(body)
+    assert not volume_schema.is_valid({**body, "size": 1})
+
+
+@pytest.mark.parametrize(
+    ("fleet", "start"), [("acme", "fgha_acme_"), ("acme-2", "fgha_acme_2_"), ("a" * 30, "fgha_aaaaaaaaaaaa_")]
+)
+def test_a_volumes_name_is_one_that_fly_takes_and_says_whose_it_is(fleet, start):
+    name = volume_name(fleet)
+    assert re.fullmatch(r"[a-z0-9_]{1,30}", name)
+    assert name.startswith(start)
+    assert name == volume_name(fleet)
+
+
+def test_no_fleet_has_the_volume_name_of_another():
+    fleets = ["acme", "acme-2", "acme-2-x", "acm-e", "ac-me", "a" * 29, "a" * 30, "a" * 12, "a" * 12 + "-b"]
+    assert len({volume_name(each) for each in fleets}) == len(fleets)
+
+
 def test_there_is_a_golden_file_for_each_class_and_no_other():
     wanted = {f"{name}-{way}.json" for name in load_classes() for way in ("started", "stopped")}
+    wanted |= {f"{name}-volume.json" for name, one in load_classes().items() if one.disk.kind == "volume"}
     assert {file.name for file in GOLDEN.iterdir()} == wanted
 
 
@@ -89,6 +129,7 @@ def test_every_class_validates_against_flys_schema_with_nothing_it_would_ignore(
         (("config", "stop_config"), "time_out"),
         (("config", "dns"), "skip"),
         (("config", "processes", 0), "ignore_secrets"),
+        (("config", "mounts", 0), "volume_id"),
     ],
 )
 def test_a_planted_misspelt_option_is_refused_wherever_it_is(create_schema, path, key):

@@ -3,9 +3,17 @@
 from dataclasses import replace
 
 from runners.model.reason import Reason, Why
-from runners.model.snapshot import End, MachineReading, Refusal, RunnerReading, SeenMachine, SeenRunner
+from runners.model.snapshot import (
+    End,
+    MachineReading,
+    Refusal,
+    RunnerReading,
+    SeenMachine,
+    SeenRunner,
+    VolumeReading,
+)
 from runners.model.states import MachineState, RunnerState
-from tests.properties.things import JIT_LIFE, FlyMachine, Record
+from tests.properties.things import JIT_LIFE, Disk, FlyMachine, Record
 
 
 class Calls:
@@ -15,13 +23,18 @@ class Calls:
 
     def _call_create(self, name: str, start: bool) -> None:
         row, luck = self.rows.machines[name], self.luck
+        self._count += 1
+        disk = Disk(f"vol_{self._count}", row.app, name)
+        self.disks[disk.volume_id] = disk
         if self.chance(luck.no_capacity):
+            self._discard(disk)
             self.refusals.append(
                 Refusal(row.region, row.machine_class, self.now, Why(Reason.NO_CAPACITY, "full"))
             )
             self._not_launched(name, MachineState.GONE, Reason.LAUNCH_NO_CAPACITY)
             return
         if self.chance(luck.refused_create):
+            self._discard(disk)
             self._not_launched(name, MachineState.GONE, Reason.LAUNCH_REFUSED)
             return
         lost = self.chance(luck.lost_create)
@@ -47,6 +60,22 @@ class Calls:
             or each.at > row.requested_at
         ]
         self._launched(name, MachineState.STARTING if start else MachineState.STOPPED)
+
+    def _discard(self, disk: Disk) -> None:
+        if not self.chance(self.luck.kept_volume):
+            del self.disks[disk.volume_id]
+
+    def _call_sweep_volume(self, _app: str, volume_id: str) -> None:
+        disk = self.disks.get(volume_id)
+        if disk is None or self.chance(self.luck.kept_volume):
+            return
+        if self._has_machine(disk):
+            self.breaches.append(f"deleted volume {volume_id} of live Machine {disk.machine}")
+        del self.disks[volume_id]
+
+    def _has_machine(self, disk: Disk) -> bool:
+        machine = self.fly.get(disk.machine)
+        return machine is not None and machine.state != "destroyed"
 
     def _call_start(self, name: str) -> None:
         machine = self.fly.get(name)
@@ -175,7 +204,19 @@ class Calls:
             gone = {} if old is None else old.absent_since
             absent = {name: gone.get(name, at) for name in names if name not in shown}
             self.machine_readings[app] = MachineReading(at, shown, absent, ended)
+            self._volume_list(app, at)
         self.wake()
+
+    def _volume_list(self, app: str, at: float) -> None:
+        if self.chance(self.luck.bad_lists):
+            return
+        old = self.volume_readings.get(app)
+        before = {} if old is None else old.alone_since
+        mine = [disk for disk in self.disks.values() if disk.app == app]
+        alone = {
+            disk.volume_id: before.get(disk.volume_id, at) for disk in mine if not self._has_machine(disk)
+        }
+        self.volume_readings[app] = VolumeReading(at, alone, len(mine) - len(alone))
 
     def _runner_list(self) -> None:
         at = self.now

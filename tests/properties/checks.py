@@ -1,7 +1,7 @@
 """What must hold of any Plan: each promise counted from scratch, with none of the planner's code."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from runners.model.nouns import Runner
 from runners.model.snapshot import Snapshot
@@ -16,6 +16,7 @@ from runners.planning.plan import (
     StartSpare,
     SweepMachine,
     SweepRegistration,
+    SweepVolume,
 )
 
 REQUESTS = (Launch, StartSpare, BindSpare)
@@ -26,6 +27,7 @@ def broken_promises(before: Snapshot, plan: Plan) -> list[str]:
     return [
         *_caps(before, plan),
         *_creates(before, plan),
+        *_volumes(before, plan),
         *_writes(before, plan),
         *_kills(before, plan),
         *_twice(plan),
@@ -57,20 +59,42 @@ def _creates(before: Snapshot, plan: Plan) -> Iterator[str]:
     for app, count in new.items():
         times = limits.creates.get(app, ())
         # The content of a token bucket in closed form: the tightest of all windows that end now.
-        windows = [
-            limits.create_burst - (len(times) - index) + limits.creates_per_second * (before.now - at)
-            for index, at in enumerate(times)
-        ]
-        if count > min([limits.create_burst, *windows]) + 1e-6:
-            yield f"{count} creates in app {app}, {min([limits.create_burst, *windows]):.2f} allowed"
+        if count > _allowed(before, times) + 1e-6:
+            yield f"{count} creates in app {app}, {_allowed(before, times):.2f} allowed"
         if limits.blocked_until.get(f"fly:{app}", 0.0) > before.now:
             yield f"a create in app {app}, which is blocked"
     machines = {row.name: row for row in before.machines}
     for action in plan.actions:
         app = machines[action.machine].app if isinstance(action, (StartSpare, Destroy)) else ""
-        app = action.app if isinstance(action, SweepMachine) else app
+        app = action.app if isinstance(action, (SweepMachine, SweepVolume)) else app
         if app and limits.blocked_until.get(f"fly:{app}", 0.0) > before.now:
             yield f"{action} calls app {app}, which is blocked"
+
+
+def _volumes(before: Snapshot, plan: Plan) -> Iterator[str]:
+    """Only what readings have shown alone for long enough, and no faster than Fly lets volumes be deleted."""
+    deletes: Counter[str] = Counter()
+    for action in plan.actions:
+        if isinstance(action, SweepVolume):
+            deletes[action.app] += 1
+            reading = before.volumes[action.app]
+            longest = max(before.timing.absence_confirm, before.timing.launch_deadline)
+            if reading is None or reading.at - reading.alone_since[action.volume_id] < longest:
+                yield f"{action} deletes what was not seen alone for {longest} s"
+    for app, count in deletes.items():
+        times = sorted(at for name, at in before.swept.items() if name.startswith(f"volume/{app}/"))
+        if count > _allowed(before, times) + 1e-6:
+            yield f"{count} volumes deleted in app {app}, {_allowed(before, times):.2f} allowed"
+
+
+def _allowed(before: Snapshot, times: Sequence[float]) -> float:
+    """What a bucket of creates still holds after these, in whatever window one looks."""
+    limits = before.limits
+    windows = (
+        limits.create_burst - (len(times) - index) + limits.creates_per_second * (before.now - at)
+        for index, at in enumerate(times)
+    )
+    return min([limits.create_burst, *windows])
 
 
 def _writes(before: Snapshot, plan: Plan) -> Iterator[str]:

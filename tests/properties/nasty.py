@@ -17,6 +17,7 @@ from runners.model.snapshot import (
     SeenMachine,
     SeenRunner,
     Snapshot,
+    VolumeReading,
 )
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.planning.names import machine_name, runner_name
@@ -30,6 +31,7 @@ POOLS = ("web", "big", "third")
 AGES = st.sampled_from((0.0, 3.0, 14.0, 16.0, 25.0, 61.0, 95.0, 125.0, 185.0, 245.0, 4000.0, 90_000.0))
 MAYBE = st.booleans()
 UNREAD, PUBLIC = Why(Reason.GROUP_UNREAD), Why(Reason.GROUP_ALLOWS_PUBLIC)
+VOLUMES = tuple(f"vol_{number}" for number in range(6))
 
 
 @st.composite
@@ -222,6 +224,8 @@ def snapshots(draw: st.DrawFn, *, blind: bool = False) -> Snapshot:
     names = tuple(row.name for row in runner_rows)
     place = st.sampled_from((*(("", region) for region in REGIONS), *((app, "") for app in APPS), ("", "")))
     refused = draw(st.lists(st.tuples(place, st.sampled_from(POOLS), AGES), max_size=3))
+    alone = st.dictionaries(st.sampled_from(VOLUMES), AGES, max_size=len(VOLUMES))
+    gone = draw(st.dictionaries(st.sampled_from(VOLUMES), AGES, max_size=3))
     return Snapshot(
         now=NOW,
         timing=TIMING,
@@ -246,5 +250,14 @@ def snapshots(draw: st.DrawFn, *, blind: bool = False) -> Snapshot:
         ),
         fingerprints=draw(st.sampled_from(({}, {}, {"web": "f-1"}))),
         distrust=draw(st.sampled_from(({}, {}, {"web": UNREAD}, {"web": UNREAD, "big": PUBLIC}))),
+        volumes={
+            app: None
+            if blind or draw(st.booleans())
+            else VolumeReading(
+                _ago(draw), {name: NOW - age for name, age in draw(alone).items()}, draw(st.integers(0, 2))
+            )
+            for app in APPS
+        },
+        swept={f"volume/{APPS[0]}/{name}": NOW - age for name, age in gone.items()},
         pace=draw(st.sampled_from(({}, {"web": Pace(20.0, 60.0, 300.0, 12)}))),
     )

@@ -31,6 +31,7 @@ from runners.planning.plan import (
     StartSpare,
     SweepMachine,
     SweepRegistration,
+    SweepVolume,
 )
 
 
@@ -114,7 +115,7 @@ class Rows:
 
     # --- apply: a plan ---
 
-    def commit(self, plan: Plan, now: float, launch_deadline: float, scopes: dict[str, str]) -> None:  # noqa: C901 - one arm per action
+    def commit(self, plan: Plan, now: float, launch_deadline: float, scopes: dict[str, str]) -> None:  # noqa: C901, PLR0912 - one arm per action
         self.calls = []
         for action in plan.actions:
             match action:
@@ -134,6 +135,9 @@ class Rows:
                 case SweepMachine(app, _, name, _):
                     self.swept[name] = now
                     self.calls.append(("sweep_machine", app, name))
+                case SweepVolume(app, volume_id, _):
+                    self.swept[action.swept_as] = now
+                    self.calls.append(("sweep_volume", app, volume_id))
                 case SweepRegistration(scope, _, name, _):
                     self.swept[name] = now
                     self.writes.append((scope.split("/")[1], now))

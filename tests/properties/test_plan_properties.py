@@ -18,6 +18,7 @@ from runners.planning.plan import (
     Retire,
     SweepMachine,
     SweepRegistration,
+    SweepVolume,
 )
 from runners.planning.planner import plan
 from tests.properties.checks import REQUESTS, broken_promises
@@ -82,7 +83,9 @@ def test_unknown_is_never_taken_for_absent(before: Snapshot):
     )
     lost = {Reason.LAUNCH_LOST, Reason.REGISTRATION_VANISHED}
     decided = plan(before)
-    assert not any(isinstance(action, (SweepMachine, SweepRegistration)) for action in decided.actions)
+    assert not any(
+        isinstance(action, (SweepMachine, SweepRegistration, SweepVolume)) for action in decided.actions
+    )
     assert not any(action.why.reason in lost for action in decided.actions if isinstance(action, Retire))
 
 

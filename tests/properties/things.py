@@ -29,6 +29,7 @@ class Luck:
     late_webhook: float = 0.0
     lost_hook: float = 0.0
     bad_lists: float = 0.0  # a list call fails
+    kept_volume: float = 0.0  # the delete of a volume whose Machine was refused, or of a swept one, is lost
     returns: float = 0.0  # a destroyed Machine comes back from its dead host
 
 
@@ -54,6 +55,15 @@ class FlyMachine:
     token_at: float = 0.0
     job: int | None = None
     busy_until: float = 0.0
+
+
+@dataclass
+class Disk:
+    """A volume: the Machine that has it ends before it does."""
+
+    volume_id: str
+    app: str
+    machine: str
 
 
 @dataclass

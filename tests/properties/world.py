@@ -10,7 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from runners.model.snapshot import Limits, MachineReading, Pool, Refusal, RunnerReading, Snapshot
+from runners.model.snapshot import (
+    Limits,
+    MachineReading,
+    Pool,
+    Refusal,
+    RunnerReading,
+    Snapshot,
+    VolumeReading,
+)
 from runners.model.states import JobState, RunnerState
 from runners.model.timing import Timing
 from runners.planning.explain import explain
@@ -23,7 +31,7 @@ from tests.properties.checks import broken_promises
 from tests.properties.fly_side import FlySide
 from tests.properties.github_side import GitHubSide
 from tests.properties.rows import Rows, applied, by_key
-from tests.properties.things import FlyMachine, HubJob, Luck, Record, SpareLuck
+from tests.properties.things import Disk, FlyMachine, HubJob, Luck, Record, SpareLuck
 
 START = 1_800_000_000.0
 STALE_PERIODS = 4
@@ -50,6 +58,8 @@ class World(GitHubSide, FlySide, Calls):
     mint_until: dict[str, float] = field(default_factory=dict)
     machine_readings: dict[str, MachineReading] = field(default_factory=dict)
     runner_readings: dict[str, RunnerReading] = field(default_factory=dict)
+    disks: dict[str, Disk] = field(default_factory=dict)
+    volume_readings: dict[str, VolumeReading] = field(default_factory=dict)
     breaches: list[str] = field(default_factory=list)
     launches: int = 0
     retires: dict[str, int] = field(default_factory=dict)
@@ -98,6 +108,7 @@ class World(GitHubSide, FlySide, Calls):
             or self.rows.live_runners()
             or any(machine.state != "destroyed" for machine in self.fly.values())
             or self.records
+            or self.disks
             or any(job.state is not JobState.COMPLETED for job in self.rows.jobs.values())
         )
 
@@ -109,6 +120,7 @@ class World(GitHubSide, FlySide, Calls):
             *self.rows.live_runners(),
             *(machine for machine in self.fly.values() if machine.state != "destroyed"),
             *self.records.values(),
+            *self.disks.values(),
         ]
 
     def chance(self, probability: float) -> bool:
@@ -161,6 +173,7 @@ class World(GitHubSide, FlySide, Calls):
             refusals=tuple(self.refusals),
             swept=dict(self.rows.swept),
             fingerprints=dict(self.rows.fingerprints),
+            volumes={app: young(self.volume_readings.get(app), fly_old) for app in apps},
         )
 
     def _plan(self) -> None:

@@ -57,6 +57,7 @@ def judge(
         _concluded(github, expected),
         _lost(lost),
         _machines(fly),
+        _volumes(fly),
         _registrations(github),
         _caps(fly, caps),
         _limits(fly, github),
@@ -101,6 +102,14 @@ def _machines(fly: Entries) -> Check:
             "no_live_machine", False, f"{len(alive)} still live: {', '.join(sorted(alive.values()))}"
         )
     return Check("no_live_machine", True, f"{made} Machines created, {made} gone")
+
+
+def _volumes(fly: Entries) -> Check:
+    made = {entry["id"] for entry in fly if entry["kind"] == "volume_created"}
+    left = made - {entry["id"] for entry in fly if entry["kind"] == "volume_deleted"}
+    if left:
+        return Check("no_volume_left", False, f"{len(left)} left: {', '.join(sorted(left))}")
+    return Check("no_volume_left", True, f"{len(made)} volumes created, {len(made)} deleted")
 
 
 def _registrations(github: Entries) -> Check:

@@ -178,11 +178,13 @@ async def _until_clean(
             if len(queued) == len(script.jobs) and _is_idle(status, spares=warm):
                 concluded = await worlds.concluded()
                 if set(queued.values()) <= concluded:
-                    if not warm:
+                    if warm:
+                        # What is kept warm would be kept for ever: from here on it is not wanted any more.
+                        await end_spares(reader)
+                        warm = False
+                    elif await worlds.volumes() == 0:
+                        # A volume is deleted some time after its Machine: until then the world is not clean.
                         return
-                    # What is kept warm would be kept for ever: from here on it is not wanted any more.
-                    await end_spares(reader)
-                    warm = False
             await asyncio.sleep(LOOK_S)
 
 

@@ -68,6 +68,10 @@ class Worlds:
         journal = await self._get("github", "/_sim/journal")
         return {entry["job_id"] for entry in journal["entries"] if entry["kind"] == "job_completed"}
 
+    async def volumes(self) -> int:
+        """How many volumes there are at Fly."""
+        return len((await self._get("fly", "/_sim/state"))["volumes"])
+
     async def unfired(self) -> list[str]:
         """The faults that were armed and have not fired, as ``world: kind``."""
         found = []
