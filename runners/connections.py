@@ -72,6 +72,7 @@ class Connections:
         keys: where the App key is: the Vault, or for the publisher its own local credentials.
         minter: mints installation tokens as the App.
         probe: asks GitHub whether a token is still good.
+        leases: has Infisical mint installation tokens; of use in mode ``lease`` alone.
         classes: the machine classes, by name, read once.
         fly_survey: reads what Fly says of apps, regions and tokens.
         github_survey: reads what GitHub says of the App, its webhook and the runner's version.
@@ -88,6 +89,7 @@ class Connections:
     tokens: TokenSource
     minter: AppMinter
     probe: TokenProbe
+    leases: GitHubLeases
     classes: Mapping[str, MachineClass]
     transports: tuple[UpstreamTransport, ...]
     fly_survey: FlySurvey
@@ -255,12 +257,12 @@ def connect(
     api_url, api_version = settings.github.api_url, settings.github.api_version
     scopes = [pool.scope for pool in settings.pools]
     minter = AppMinter(github, signer, clock, scopes=scopes, api_url=api_url, api_version=api_version)
-    margin = timing.token_refresh_margin
+    margin, leases = timing.token_refresh_margin, GitHubLeases(at_infisical)
     tokens: TokenSource = PublishedTokens(vault, clock)
     if as_app or settings.github.credentials == "app":
         tokens = AppTokens(minter, signer, clock, margin=margin)
     elif settings.github.credentials == "lease":
-        tokens = LeasedTokens(GitHubLeases(at_infisical).installation_token, clock, margin=margin)
+        tokens = LeasedTokens(leases.installation_token, clock, margin=margin)
     return Connections(
         settings=settings,
         clock=clock,
@@ -271,6 +273,7 @@ def connect(
         github=GitHub(github, tokens, clock, api_url=api_url, api_version=api_version),
         tokens=tokens,
         minter=minter,
+        leases=leases,
         probe=TokenProbe(github, clock, api_url=api_url, api_version=api_version),
         classes=classes,
         transports=(fly, github, infisical),

@@ -122,7 +122,13 @@ def _continue(snapshot: Snapshot, runner: Runner, machine: Machine | None) -> It
     needs_delete = may_be_registered(runner) and (runner.finished_at is None or _lingers(snapshot, runner))
     if needs_delete and _delete_due(snapshot, runner, machine) and not mint_is_out(runner, snapshot):
         yield Deregister(runner.name, why)
-    if machine is None or runner.claimed_at is None or needs_delete:
+    if machine is None or runner.claimed_at is None:
+        return
+    if needs_delete:
+        # GitHub may go on refusing the removal, or nobody may ask it: that ends with the Machine's lifetime.
+        if now - runner.claimed_at > timing.max_lifetime:
+            detail = f"older than max_lifetime ({timing.max_lifetime:g} s), and still registered"
+            yield from _destroy_unless_sent(snapshot, machine, Why(Reason.TOO_OLD, detail))
         return
     finished = runner.finished_at is not None
     grace = timing.finish_grace if finished else timing.retire_grace

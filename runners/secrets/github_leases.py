@@ -50,6 +50,11 @@ class GitHubLeases:
 
     def __init__(self, calls: InfisicalCalls) -> None:
         self._calls = calls
+        self._granted: dict[str, Mapping[str, str]] = {}
+
+    def granted(self, owner: str) -> Mapping[str, str]:
+        """What the installation was granted, as the last lease said; empty where none did."""
+        return self._granted.get(owner.lower(), {})
 
     async def installation_token(self, owner: str) -> tuple[SecretStr, float]:
         """A new token of an owner's installation, and its end in Unix seconds: the lease's or its own.
@@ -78,6 +83,7 @@ class GitHubLeases:
         if not answer.is_success:
             raise self._calls.refusal(answer, attempted, mutating=True)
         leased = read_answer(LeaseAnswer, answer, attempted)
+        self._granted[owner.lower()] = leased.data.permissions
         ends_at = min(leased.data.expires_at, leased.lease.expire_at)
         return leased.data.token, ends_at.timestamp()
 

@@ -108,6 +108,7 @@ class GitHubTokenAnswer(_Answer):
 
     token: SecretStr = Field(alias="TOKEN", min_length=1)
     expires_at: AwareDatetime = Field(alias="EXPIRES_AT")
+    permissions: Mapping[str, str] = Field(default_factory=dict, alias="PERMISSIONS")
 
 
 class LeaseAnswer(_Answer):

@@ -109,7 +109,12 @@ def group(**changes):
             "GITHUB_INSTALLATION_TOKEN_A",
             "300 s are left",
         ),
-        ({"leases": {"github-acme": REFUSED}}, "dynamic secret github-acme", "they said no"),
+        ({"leases": {"acme": REFUSED}}, "dynamic secret github-acme", "they said no"),
+        (
+            {"leases": {"acme": {**GRANTED.permissions, "administration": "read"}}},
+            "dynamic secret github-acme",
+            "lacks administration: write",
+        ),
         ({"app": replace(GRANTED, permissions={})}, "GitHub App", "organization_self_hosted_runners: write"),
         ({"app": replace(GRANTED, events=())}, "GitHub App", "workflow_job"),
         (

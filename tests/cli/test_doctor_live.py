@@ -90,6 +90,24 @@ def test_a_wrong_setting_fails_in_its_own_line(world):
     assert all(found[about]["next_step"] for about in failed)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("project_id", "none-of-ours"), ("environment", "dev"), ("path", "/nowhere")]
+)
+def test_a_wrong_place_in_infisical_is_named_by_its_setting(world, key, value):
+    _, found = examined(world.place, **{f"FLY_GHA_INFISICAL__{key.upper()}": value})
+    place = found["credentials' place"]
+    assert place["verdict"] == "failed"
+    assert place["next_step"].startswith(f"correct infisical.{key}, which is '{value}'")
+
+
+def test_a_lease_is_tried_and_what_keeps_it_back_is_said_before_anything_is_booted(world):
+    leasing = {"FLY_GHA_GITHUB__CREDENTIALS": "lease", "FLY_GHA_INFISICAL__PROJECT_SLUG": "fly-gha-demo"}
+    _, found = examined(world.place, **leasing)
+    secret = found["dynamic secret github-acme"]
+    assert secret["verdict"] == "failed"
+    assert "leasing is a right of its own" in secret["next_step"]
+
+
 def test_each_line_is_shown_with_its_next_step_below(world):
     done = ask("doctor", "--config", str(world.place.fleet), env={"FLY_GHA_FLY__ORG_SLUG": "globex"})
     assert done.exit_code == 1

@@ -155,3 +155,25 @@ async def test_a_token_of_ones_own_that_cannot_be_renewed_is_told_before_it_ends
             events = await world.events(reason=Reason.CREDENTIAL_AGEING)
             assert len(events) == told
             assert world.fleet.missing_credentials() == {}
+
+
+@pytest.mark.parametrize("credentials", MODES)
+async def test_without_the_right_to_delete_a_claimed_machine_lives_until_max_lifetime(tmp_path, credentials):
+    # By token: an idle JIT registration is removed by GitHub itself after some minutes.
+    async with fleet_with(tmp_path, credentials, "token") as world:
+        agent = await world.booted("build")
+        await agent.listen()
+        (job,) = world.github.queue.jobs.values()
+        world.github.queue.cancel(job.id)
+        world.pass_time(5)
+        await world.deliver()
+        world.net.rule("answer", "DELETE", "/actions/runners/", status=403, body={"message": "no"})
+        for _ in range(20):
+            agent.wait(world.settings.timing.idle_timeout)
+            await world.read_lists()
+            await world.plan()
+        assert world.net.count("DELETE", "/actions/runners/") > 0
+        assert world.net.count("DELETE", "/machines/") == 0
+        world.clock.time += world.settings.timing.max_lifetime
+        await world.plan(2)
+        assert world.net.count("DELETE", "/machines/") == 1

@@ -110,6 +110,13 @@ def test_a_retiring_runner_sends_its_delete_again_only_after_a_while():
         assert len(decided(Deregister, machines=(row,), runners=(ending,))) == expected
 
 
+def test_a_registration_that_cannot_be_removed_holds_its_machine_until_max_lifetime_and_no_longer():
+    row = machine(state=MachineState.BOUND, age=TIMING.max_lifetime)
+    for age, expected in ((TIMING.max_lifetime, set()), (TIMING.max_lifetime + 1, {Reason.TOO_OLD})):
+        ending = runner(row, RunnerState.RETIRING, claimed_at=NOW - age, delete_sent_at=NOW - 1)
+        assert reasons(Destroy, machines=(row,), runners=(ending,)) == expected
+
+
 def test_a_machine_is_destroyed_when_it_does_not_end_after_its_registration_was_removed():
     row = machine(state=MachineState.BOUND, age=300.0)
     for since, expected in (

@@ -1,6 +1,7 @@
 """Logging in to Infisical as the Fly Machine we run on: no stored secret, and no storm when it is refused."""
 
 import dataclasses
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from machines.own_identity import OwnIdentity
+from runners.connections import connect
 from runners.model.settings import InfisicalSettings
 from runners.secrets.fly_oidc import FlyOidc
 from runners.secrets.infisical import InfisicalSecrets
@@ -22,6 +24,7 @@ from simulator.infisical.identities import Identity
 from simulator.infisical.model import InfisicalSim
 from simulator.infisical.oidc_auth import OidcAuth
 from tests.contracts.worlds import signing_key
+from tests.fleet_world import settings_for
 
 AUDIENCE = "https://infisical.acme.example"
 LOGIN = "POST /api/v1/auth/oidc-auth/login"
@@ -177,3 +180,20 @@ async def test_the_machines_token_and_infisicals_are_shown_nowhere(rig, socket, 
     shown = caplog.text + repr(vars(secrets._calls._login)) + str(list(rig.sim.journal))
     assert token.split(".")[2] not in shown
     assert "sim-access-token" not in shown
+
+
+async def test_a_dispatcher_with_auth_fly_oidc_is_composed_with_the_socket_of_its_environment(rig, socket):
+    settings = settings_for(
+        Path("/nowhere"),
+        fleet={"secrets": "infisical"},
+        infisical={
+            "api_url": "http://infisical.test/api",
+            "auth": "fly-oidc",
+            "identity_id": "idt-1",
+            "audience": AUDIENCE,
+        },
+    )
+    connections = connect(settings, rig.clock, {"FLY_API_SOCKET": socket}, inner=lambda: rig.wire)
+    await connections.vault.refresh()
+    assert connections.vault.names == {"FLY_API_TOKEN"}
+    assert rig.minted == [AUDIENCE]

@@ -22,6 +22,7 @@ HOUR = 3_600.0
 def github(facts: Facts) -> Iterator[Finding]:
     """Everything of GitHub's."""
     yield _app(facts)
+    yield from (_lease(facts, owner, found) for owner, found in facts.leases.items())
     yield from (_installation(scope, found) for scope, found in facts.installations.items())
     yield from (token_rights(facts, owner) for owner in facts.granted)
     yield _webhook(facts)
@@ -75,6 +76,25 @@ def token_rights(facts: Facts, owner: str) -> Finding:
             "run fly-gha tokens publish with the pools of this fleet.toml, and grant it to the App there",
         )
     return ok(about, "it was made with all that its pools take")
+
+
+def _lease(facts: Facts, owner: str, found: Mapping[str, str] | Unread) -> Finding:
+    about = f"dynamic secret {facts.settings.infisical.dynamic_secret_of(owner)}"
+    if isinstance(found, Unread):
+        return unread(about, found)
+    if not found:
+        return ok(about, "a GitHub token was leased from it; what it may do Infisical did not say")
+    kinds = {
+        pool.scope.partition("/")[0] for pool in facts.settings.pools if pool.owner.lower() == owner.lower()
+    }
+    lacking = _lacking(found, "orgs" in kinds, "repos" in kinds)
+    if lacking:
+        return failed(
+            about,
+            f"its token lacks {lacking}",
+            "grant it in the App's settings, under Permissions, and have the account's owner accept it",
+        )
+    return ok(about, "a GitHub token was leased from it, and its permissions suffice")
 
 
 def _lacking(permissions: Mapping[str, str], organization: bool, repository: bool) -> str:

@@ -18,9 +18,6 @@ def ground(facts: Facts) -> Iterator[Finding]:
     yield from (_clock(facts, name, offset) for name, offset in facts.clock_offsets.items())
     yield secrets_place(facts)
     yield from (_credential(facts, each) for each in facts.credentials)
-    for name, why in facts.leases.items():
-        about = f"dynamic secret {name}"
-        yield ok(about, "a GitHub token was leased from it") if why is None else unread(about, why)
 
 
 def unread(about: str, fact: Unread) -> Finding:

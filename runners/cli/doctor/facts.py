@@ -110,7 +110,7 @@ class Facts:
         secrets: whether that place could be read: "" or why not.
         clock_offsets: by upstream, seconds by which its clock is ahead of ours.
         as_app: asked as the GitHub App, with its key.
-        leases: by dynamic secret of Infisical, why no GitHub token could be leased; None where one was.
+        leases: by owner, the permissions of the GitHub token that Infisical leased.
         addresses: what the name in ``fleet.public_url`` resolves to.
         public: who answers there.
         scopes: by scope, who may use its runners.
@@ -128,7 +128,7 @@ class Facts:
     database: Database | Unread
     clock_offsets: Mapping[str, float | Unread] = field(default_factory=dict)
     as_app: bool = False
-    leases: Mapping[str, Unread | None] = field(default_factory=dict)
+    leases: Mapping[str, Mapping[str, str] | Unread] = field(default_factory=dict)
     app: Grants | Unread = field(default_factory=lambda: Unread("not asked"))
     installations: Mapping[str, Grants | Unread] = field(default_factory=dict)
     hook: HookConfig | Unread = field(default_factory=lambda: Unread("not asked"))

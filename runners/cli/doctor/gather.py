@@ -115,14 +115,14 @@ class _Gatherer:
                 return Unread(str(error), refused=True, next_step=step)
         return None
 
-    async def _leases(self) -> dict[str, Unread | None]:
+    async def _leases(self) -> dict[str, Mapping[str, str] | Unread]:
         """Lease a token from each owner's dynamic secret; the calls that follow use them."""
         if self._as_app or self._settings.github.credentials != "lease":
             return {}
         owners = sorted({pool.owner for pool in self._settings.pools})
-        names = {owner: self._settings.infisical.dynamic_secret_of(owner) for owner in owners}
         got = await answers(owners, self._connections.tokens.token)
-        return {names[owner]: each if isinstance(each, Unread) else None for owner, each in got.items()}
+        granted = self._connections.leases.granted
+        return {owner: each if isinstance(each, Unread) else granted(owner) for owner, each in got.items()}
 
     async def _as_the_app(self, ask: Callable[[], Awaitable[T]]) -> T | Unread:
         try:
