@@ -194,6 +194,7 @@ def test_at_a_terminal_it_asks_for_what_is_missing_and_again_for_what_will_not_d
         assert opened.ended() == 0, opened.shown
     finally:
         opened.close()
+    assert re.search(r"^  medium: 4 CPUs, 16 GB: .*; \$0\.23/h in iad", opened.shown, re.MULTILINE)
     written = tomllib.loads((tmp_path / "folder/fleet.toml").read_text())
     assert [pool["name"] for pool in written["pools"]] == ["gha-small", "gha-medium"]
     assert {pool["registration"] for pool in written["pools"]} == {"token"}

@@ -125,6 +125,13 @@ def test_an_option_that_fly_ignored_is_found(throwaway):
     not_kept = throwaway.not_kept
     sent = {"auto_destroy": True, "rootfs": {"size_gb": 12}, "env": {"A": "1"}}
     assert not_kept(sent, {**sent, "more": 1, "env": {"A": "1", "B": "2"}}) == {}
+    listed = {"processes": [{"user": "root"}], "stop_config": {"timeout": "30s"}}
+    kept = {"processes": [{"user": "root", "more": 1}], "stop_config": {"timeout": 30_000_000_000}}
+    assert not_kept(listed, kept) == {}
+    assert not_kept(listed, {"processes": [{}], "stop_config": {"timeout": "31s"}}).keys() == {
+        ".processes.0.user",
+        ".stop_config.timeout",
+    }
     assert not_kept(sent, {"auto_destroy": True, "rootfs": {}, "env": {"A": "2"}}) == {
         ".rootfs.size_gb": (12, None),
         ".env.A": ("1", "2"),

@@ -19,9 +19,9 @@ def scope(live):
 
 
 async def test_the_group_is_listed_and_takes_no_public_repositories(live, scope):
-    groups = await live.connections.github_survey.groups(scope.partition("/")[2])
-    group = next((each for each in groups if each.name.casefold() == told(GROUP).casefold()), None)
-    assert group, f"{GROUP}: there is {', '.join(each.name for each in groups)}"
+    seen = await live.connections.github.scope_seen(scope)
+    group = seen.group(told(GROUP))
+    assert group, f"{GROUP}: there is {', '.join(each.name for each in seen.groups)}"
     assert not group.allows_public
 
 

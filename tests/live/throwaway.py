@@ -1,5 +1,6 @@
 """Machines and registrations that a live test makes: marked as its own, small, and swept when left over."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -47,11 +48,17 @@ def tiny_create(name: str, app: str, region: str, image: str, *, start: bool) ->
 
 def leaves(value, where=""):
     """Every value with its place."""
-    if isinstance(value, dict):
-        for key, each in value.items():
+    if isinstance(value, dict | list):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
             yield from leaves(each, f"{where}.{key}")
     else:
-        yield where, value
+        yield where, _nanoseconds(value)
+
+
+def _nanoseconds(value):
+    """Fly takes a duration as text and may show it as a number, which is the same."""
+    seconds = re.fullmatch(r"(\d+)s", value) if isinstance(value, str) else None
+    return int(seconds[1]) * 1_000_000_000 if seconds else value
 
 
 def not_kept(sent, kept):

@@ -1,12 +1,14 @@
 """Asking: at a terminal, what was not given is asked for; an answer that will not do is asked for again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import typer
 
+from machines.classes import load_classes
+from machines.prices import dearest_usd_per_hour
 from runners.cli.init.choices import FLY_OIDC, INFISICAL, LEASE, defaults
-from runners.cli.init.rules import RULES
+from runners.cli.init.rules import CLASS_PREFIX, RULES
 
 # In the order in which they are asked; the rest has defaults that are seldom changed.
 QUESTIONS: Mapping[str, str] = {
@@ -55,12 +57,23 @@ def _needed(key: str, whole: Mapping[str, Any]) -> bool:
     return asked[key] and bool(whole["secrets"] == INFISICAL)
 
 
+def _sizes() -> Iterator[str]:
+    """The classes to choose from, the cheapest first."""
+    classes = sorted(load_classes().values(), key=lambda each: dearest_usd_per_hour(each, ("iad",)))
+    for each in classes:
+        price = f"${dearest_usd_per_hour(each, ('iad',)):.2f}/h in iad"
+        yield f"  {each.name.removeprefix(CLASS_PREFIX)}: {each.description}; {price}"
+
+
 def words(text: str) -> tuple[str, ...]:
     """``iad, ewr`` as a list."""
     return tuple(word for word in text.replace(",", " ").split() if word)
 
 
 def _answer(key: str, question: str, default: Any) -> Any:
+    if key == "classes":
+        for line in _sizes():
+            typer.echo(line, err=True)
     first = ",".join(default) if isinstance(default, tuple) else default
     while True:
         said = str(typer.prompt(question, default=first, err=True, show_default=first != "")).strip()

@@ -41,7 +41,8 @@ def init(
     classes: Annotated[
         list[str] | None,
         typer.Option(
-            "--class", help="small, medium (default), large or xlarge: a pool each; may be repeated."
+            "--class",
+            help="small, medium (default), large, xlarge or a class of your own in machines/: a pool each.",
         ),
     ] = None,
     apps: Annotated[

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 
+from machines.classes import load_classes
 from runners.cli.init.choices import APP, FLY_OIDC, INFISICAL, LEASE, PUBLISHED, Choices
 from runners.cli.init.rules import HOST
 from runners.model.settings import FleetSettings, PoolSettings
@@ -99,7 +100,7 @@ def _infisical(choices: Choices) -> Iterator[str]:
 
 def _pool(choices: Choices, name: str) -> Iterator[str]:
     yield "[[pools]]"
-    yield f"# runs-on: fly-{name}; its size is the machine class of the same name."
+    yield f"# runs-on: fly-{name}. Its size is in machines/{name}.toml: {load_classes()[name].description}."
     yield _set("name", name)
     yield _set("scope", choices.scope)
     if choices.organization_wide:
