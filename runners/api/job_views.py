@@ -13,7 +13,11 @@ from runners.wire.why import WhyView
 
 
 def job_view(
-    job: Job, latest: PlanView | None, phases: tuple[PhaseView, ...] = (), refusal: str = ""
+    job: Job,
+    latest: PlanView | None,
+    phases: tuple[PhaseView, ...] = (),
+    refusal: str = "",
+    failed: Why | None = None,
 ) -> JobView:
     """One job in public words.
 
@@ -22,6 +26,7 @@ def job_view(
         latest: the planner's latest pass.
         phases: its timeline; lists leave it out.
         refusal: particulars of its refusal, when they were looked up.
+        failed: why this fleet failed it, likewise.
     """
     forecast = _forecast_of(job, latest)
     return JobView(
@@ -45,7 +50,7 @@ def job_view(
         in_progress_at=maybe_rfc3339(job.in_progress_at),
         completed_at=maybe_rfc3339(job.completed_at),
         runner_name=job.runner_name,
-        why=why_view(why_of(job, latest, refusal)),
+        why=why_view(why_of(job, latest, refusal) or failed),
         position=None if forecast is None or forecast.position < 1 else forecast.position,
         forecast=None if forecast is None else forecast_view(forecast),
         phases=phases,

@@ -23,6 +23,7 @@ from runners.api.lookups import (
     not_found,
 )
 from runners.model.nouns import Job
+from runners.model.reason import Reason, Why
 from runners.model.states import JobState
 from runners.store import events, jobs, machines, runners
 from runners.wire.job import JobAnswer, JobPage
@@ -104,13 +105,21 @@ async def one_job(
         if job.refused is not None:
             told = events.page(conn, target=f"job/{id}", verb="refused", newest_first=True, limit=1)
             refusal = told[0].detail if told else ""
-        view = job_view(job, latest, timeline(job, runner, boot), refusal)
+        view = job_view(job, latest, timeline(job, runner, boot), refusal, _at_the_gate(conn, job))
         return JobAnswer(revision=revision, as_of=rfc3339(now), job=view)
 
     answer = await fleet.store.run(op)
     if answer is None:
         raise not_found("job")
     return answer
+
+
+def _at_the_gate(conn: Connection, job: Job) -> Why | None:
+    """Why the gate of its Machine failed the job, as the Machine says; None when it did not fail so."""
+    if job.conclusion != "failure" or job.runner_name is None:
+        return None
+    told = events.page(conn, target=f"runner/{job.runner_name}", reason=Reason.GATE_REFUSED, limit=1)
+    return Why(Reason.GATE_REFUSED, told[0].detail) if told else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,3 +254,22 @@ async def test_a_usage_window_must_make_sense(world):
         "until=2026-11-01",
     ):
         assert (await client.get(f"/v1/usage?{query}")).status_code == 422
+
+
+async def test_a_job_that_the_gate_failed_says_why_and_one_that_failed_by_itself_does_not(world):
+    client = await world.reader()
+    for job_id, name, refused in ((1, "r-1", True), (2, "r-2", False)):
+        await world.add_runner(name)
+        ours = {"runner_id": job_id, "runner_name": name}
+        await world.deliver(payload(job_id, "in_progress", **ours))
+        await world.deliver(payload(job_id, "completed", conclusion="failure", **ours))
+        if refused:
+            await world.store.run(
+                lambda conn: events.append(
+                    conn, at=NOW, actor="hook", verb="refused", target="runner/r-1",
+                    reason=Reason.GATE_REFUSED, detail="its event is in no list of the pool; run 10",
+                )
+            )  # fmt: skip
+    first = JobAnswer.model_validate((await client.get("/v1/jobs/1")).json()).job
+    assert first.why.text == "gate_refused: its event is in no list of the pool; run 10"
+    assert JobAnswer.model_validate((await client.get("/v1/jobs/2")).json()).job.why is None
