@@ -4,6 +4,7 @@ It starts from the Snapshot. Where a limit has a time at which it will let the n
 that too.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from runners.model.reason import Reason, Why
@@ -15,6 +16,7 @@ from runners.planning.buckets import (
     write_again_at,
     writes_left,
 )
+from runners.planning.names import ID_LENGTH, machine_name
 from runners.planning.place import choose_app
 from runners.planning.places import Places
 from runners.planning.plan import (
@@ -54,6 +56,8 @@ class Purse:
         self.places = Places(self.snapshot)
         for machine in self.snapshot.machines:
             self.machines[machine.pool] = self.machines.get(machine.pool, 0) + 1
+        for pool in _pools_of_strangers(self.snapshot):
+            self.machines[pool] = self.machines.get(pool, 0) + 1
 
     def wait(self, target: str, pool: str) -> None:
         """Note a launch that must wait: the room that its job will need is not for spares."""
@@ -245,3 +249,16 @@ class Purse:
 
     def _write(self, owner: str) -> None:
         self.writes[owner] = self._writes(owner) - 1
+
+
+def _pools_of_strangers(snapshot: Snapshot) -> Iterator[str]:
+    """The pool of each Machine at Fly that carries our tag and has no row, "" where its name tells none.
+
+    After an older database was restored they run and cost until they are swept: a cap holds, whoever creates.
+    """
+    rows = {machine.name for machine in snapshot.machines}
+    stems = {machine_name(snapshot.fleet_name, pool.name, ""): pool.name for pool in snapshot.pools}
+    for reading in snapshot.fly.values():
+        for seen in () if reading is None else reading.machines.values():
+            if seen.ours and seen.name not in rows:
+                yield stems.get(seen.name[:-ID_LENGTH], "")

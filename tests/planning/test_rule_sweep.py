@@ -3,7 +3,7 @@
 from runners.model.reason import Reason
 from runners.model.states import JobState, MachineState, RunnerState
 from runners.planning.names import machine_name, runner_name
-from runners.planning.plan import Destroy, SweepMachine, SweepRegistration
+from runners.planning.plan import Destroy, Launch, SweepMachine, SweepRegistration
 from runners.planning.planner import plan
 from tests.planning.builders import (
     FLEET,
@@ -12,6 +12,7 @@ from tests.planning.builders import (
     job,
     machine,
     machines_read,
+    pool,
     registered,
     runner,
     runners_read,
@@ -72,6 +73,16 @@ def test_a_bound_machine_without_a_runner_stays_while_a_registration_of_its_name
     assert swept(Destroy, **fields, github=listed) == []
     assert swept(Destroy, **fields) == []
     assert [each.machine for each in swept(Destroy, **fields, github=runners_read())] == [row.name]
+
+
+def test_a_machine_without_a_row_counts_against_the_caps_of_pool_and_fleet():
+    """It runs and costs, whoever created it; one with another fleet's tag does not."""
+    waiting, reading = (job(1),), machines_read(seen(STRANGER, first_seen_at=JUST_NOW))
+    for room in ({"pools": (pool(max_machines=1),)}, {"max_machines": 1}):
+        assert swept(Launch, jobs=waiting, fly=reading, **room) == []
+        foreign = machines_read(seen(STRANGER, ours=False))
+        assert len(swept(Launch, jobs=waiting, fly=foreign, **room)) == 1
+    assert len(swept(Launch, jobs=waiting, fly=reading, pools=(pool(max_machines=2),))) == 1
 
 
 def test_a_machine_past_its_lifetime_is_protected_by_no_registration():
