@@ -229,8 +229,10 @@ def main() -> NoReturn:
         disk = read_disk(os.environ.get("FLY_GHA_DISK", "root"))
         if disk.kind != "root":
             prepare_disk(disk)
-        size = f" of {disk.size_mb} MB" if disk.size_mb else ""
-        say("disk", f"the job writes to the {disk.kind}{size}, ready after {time.monotonic() - began:.2f} s")
+        where = {"tmpfs": f"a tmpfs of {disk.size_mb} MB", "root": "the root disk"}.get(
+            disk.kind, "the volume"
+        )
+        say("disk", f"the job writes to {where}, ready after {time.monotonic() - began:.2f} s")
     except (DiskFailed, OSError) as error:
         say("exit", f"{DISK_FAILED} exit_disk_failed: {error}")
         sys.exit(DISK_FAILED)

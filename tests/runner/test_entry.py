@@ -151,7 +151,7 @@ def test_what_was_done_and_how_long_it_took_is_in_the_log_in_the_agents_form(ima
     assert all(set(line) == {"at", "step", "detail"} for line in ended.steps)
     steps = [line["step"] for line in ended.steps]
     assert steps[:3] == ["disk", "docker", "boot"]
-    assert ended.details("disk")[0].startswith("the job writes to the tmpfs of 64 MB, ready after 0.")
+    assert ended.details("disk")[0].startswith("the job writes to a tmpfs of 64 MB, ready after 0.")
     assert ended.details("docker")[0] == "dockerd started on /fly-gha-disk/docker (tmpfs) with overlay2"
     assert ended.details("docker")[1].startswith("ready ")
 
@@ -253,6 +253,7 @@ def test_on_the_root_disk_nothing_is_mounted(image):
     ended = image.boot("root")
     assert ended.code == 0, ended.err
     assert set(map(tuple, image.note("seen")["mounts"].values())) == {()}
+    assert ended.details("disk")[0].startswith("the job writes to the root disk, ready after 0.")
     assert json.loads((image.notes / "dockerd").read_text())[:2] == ["--data-root", "/var/lib/docker"]
 
 
