@@ -133,7 +133,9 @@ def test_force_replaces_it_and_keeps_a_copy_each_time(tmp_path):
 def test_the_same_once_more_changes_nothing_and_is_no_mistake(tmp_path):
     assert init(tmp_path).exit_code == 0
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert init(tmp_path).exit_code == 0
+    again = init(tmp_path, "--json")
+    assert again.exit_code == 0
+    assert {entry["written"] for entry in json.loads(again.stdout)["files"]} == {False}
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 

@@ -12,7 +12,7 @@ from runners.cli.dispatcher import JsonOption
 from runners.cli.init.asking import ask, words
 from runners.cli.init.canary import canary, canary_path
 from runners.cli.init.choices import Choices, choose
-from runners.cli.init.files import NewFile, in_the_way, write
+from runners.cli.init.files import NewFile, in_the_way, is_there, write
 from runners.cli.init.fleet_toml import IMAGE, fleet_toml, missing
 from runners.cli.init.next_steps import next_steps
 from runners.cli.init.permissions import permissions_page, rights
@@ -154,12 +154,14 @@ def init(
             Exit.BAD_USE,
             f"Nothing was written, because this is there already:\n{lines}Add --force to replace it.",
         )
+    unchanged = frozenset(file.path for file in files if is_there(file))
     kept = _written(files)
     found = rights(choices)
     report = Report(
         directory=directory,
         choices=choices,
         files=tuple((file.path, file.what) for file in files),
+        unchanged=unchanged,
         kept=kept,
         missing=missing(choices),
         settings=_read_back(directory / FLEET, choices),

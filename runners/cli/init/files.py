@@ -24,7 +24,7 @@ class NewFile:
 
 def in_the_way(files: Iterable[NewFile]) -> tuple[Path, ...]:
     """The paths at which something else is; a file that is already as it shall be is not in the way."""
-    return tuple(file.path for file in files if os.path.lexists(file.path) and not _same(file))
+    return tuple(file.path for file in files if os.path.lexists(file.path) and not is_there(file))
 
 
 def write(file: NewFile) -> Path | None:
@@ -35,7 +35,7 @@ def write(file: NewFile) -> Path | None:
     Raises:
         OSError: it cannot be written; then nothing has changed.
     """
-    if _same(file):
+    if is_there(file):
         return None
     file.path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, made = tempfile.mkstemp(dir=file.path.parent, prefix=f".{file.path.name}.")
@@ -53,7 +53,8 @@ def write(file: NewFile) -> Path | None:
     return kept
 
 
-def _same(file: NewFile) -> bool:
+def is_there(file: NewFile) -> bool:
+    """Whether the file is already as it shall be."""
     try:
         return not file.path.is_symlink() and file.path.read_text(encoding="utf-8") == file.text
     except (OSError, UnicodeDecodeError):

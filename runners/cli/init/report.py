@@ -19,6 +19,7 @@ class Report:
 
     Attributes:
         files: path and what it is, in the order they were written.
+        unchanged: those that were there already, word for word.
         kept: copies of what was there before.
         missing: settings that are still to be given.
         settings: the written file, read back; those that are missing have a stand-in.
@@ -27,6 +28,7 @@ class Report:
     directory: Path
     choices: Choices
     files: tuple[tuple[Path, str], ...]
+    unchanged: frozenset[Path]
     kept: tuple[Path, ...]
     missing: tuple[str, ...]
     settings: Settings
@@ -38,7 +40,10 @@ class Report:
         return {
             "fleet": self.settings.fleet.name,
             "directory": str(self.directory),
-            "files": [{"path": str(path), "what": what} for path, what in self.files],
+            "files": [
+                {"path": str(path), "what": what, "written": path not in self.unchanged}
+                for path, what in self.files
+            ],
             "kept": [str(path) for path in self.kept],
             "complete": not self.missing,
             "missing": list(self.missing),
@@ -62,7 +67,10 @@ class Report:
 def tell(report: Report) -> None:
     """The report for a person."""
     say((f"fleet {report.settings.fleet.name}",), indent="")
-    say(f"wrote {path}: {what}" for path, what in report.files)
+    say(
+        f"{path} is there already: {what}" if path in report.unchanged else f"wrote {path}: {what}"
+        for path, what in report.files
+    )
     say(f"kept {path}: what was there before" for path in report.kept)
     say(_pools(report))
     if report.missing:
