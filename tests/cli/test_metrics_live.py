@@ -11,12 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from runners.api.metric_names import SERIES, series
 from runners.model.states import PHASES
 
-BUDGET = 'name = "gha-medium"\nscope = "orgs/acme"\n'
+# The first pool's, which is gha-medium.
+SPARES = "stopped = 0\nready = 0\n"
 
 
 def with_spares_and_a_budget(text):
-    assert BUDGET in text
-    return text.replace(BUDGET, f"{BUDGET}stopped = 1\nready = 1\ndaily_budget_usd = 50\n")
+    assert SPARES in text
+    return text.replace(SPARES, "stopped = 1\nready = 1\ndaily_budget_usd = 50\n", 1)
 
 
 def scrape(up):
