@@ -38,6 +38,7 @@ def _tell_missing(world: World) -> None:
         log.info("credentials.found", upstream=key)
     world.told_missing = missing
     world.wake_planner()
+    world.credentials_changed()
 
 
 def _is(left: float) -> str:

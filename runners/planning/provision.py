@@ -53,7 +53,12 @@ def _closed(snapshot: Snapshot, books: Tally) -> Why | None:
         return Why(Reason.FLEET_PAUSED, "the fleet is paused; what runs goes on")
     if books.pool.drained:
         return Why(Reason.POOL_DRAINED, f"pool {books.pool.name} is drained and takes no new work")
-    return snapshot.distrust.get(books.pool.name)
+    why = snapshot.distrust.get(books.pool.name)
+    missing = snapshot.missing_credentials.get(f"github:{books.pool.settings.owner}")
+    if why is not None and why.reason is Reason.GROUP_UNREAD and missing is not None:
+        # Nobody can read it: what somebody has to act on is why.
+        return Why(Reason.CREDENTIAL_MISSING, f"{missing} is missing")
+    return why
 
 
 def _for_demand(snapshot: Snapshot, books: Tally, ending: frozenset[str]) -> Iterator[Action]:

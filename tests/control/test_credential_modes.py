@@ -31,7 +31,7 @@ async def fleet_with(tmp_path, credentials, registration="jit", *, prepare=lambd
             world.environ["GITHUB_APP_PRIVATE_KEY"] = private_pem(APP_KEY)
         world.environ.update(OPENER)
         prepare(world)
-        await world.fleet._loop("credentials").once()
+        await world.first_readings(world.fleet)
         yield world
 
 
@@ -92,7 +92,7 @@ async def test_what_keeps_a_mode_from_its_token_is_known_before_anything_is_boot
         world.net.mend()
         world.infisical.faults.all()[0].times = 1
         world.clock.time += world.settings.timing.credentials_period
-        await world.fleet._loop("credentials").once()
+        await world.first_readings(world.fleet)
         assert world.fleet.missing_credentials() == {}
         await world.plan(2)
         assert world.net.count("POST", "/machines$") == 1

@@ -54,6 +54,14 @@ def closed(which, **fields):
 
 
 @pytest.mark.parametrize("which", [*DEFINITE, Reason.GROUP_UNREAD])
+def test_where_a_credential_is_missing_that_is_why_nobody_has_read_the_group(which):
+    world = closed(which, jobs=(job(1),), missing_credentials={"github:acme": "THE_TOKEN"})
+    (held,) = [entry.why for entry in plan(world).held if entry.target == "job/1"]
+    assert held.reason is (Reason.CREDENTIAL_MISSING if which is Reason.GROUP_UNREAD else which)
+    assert ("THE_TOKEN" in held.detail) is (which is Reason.GROUP_UNREAD)
+
+
+@pytest.mark.parametrize("which", [*DEFINITE, Reason.GROUP_UNREAD])
 def test_its_jobs_are_held_with_the_reason_and_nothing_is_made_started_or_bound_for_them(which):
     world = closed(
         which,
