@@ -23,10 +23,11 @@ async def delivery_pass(world: World, intake: DeliveryIntake) -> float | None:
         return None
     began = world.clock.now()
     stored = await world.store.run(lambda conn: deliveries.cursor(conn, CURSOR))
+    restored = await world.store.run(lambda conn: deliveries.cursor(conn, deliveries.RESTORED))
     since = began - FIRST_REACH_S if stored is None else float(stored) - OVERLAP_S
     attempts = await _attempts(world, since)
     failure: Exception | None = None
-    for attempt in _never_arrived(attempts):
+    for attempt in _never_arrived(attempts, 0.0 if restored is None else float(restored)):
         if await world.store.run(lambda conn, guid=attempt.guid: deliveries.known(conn, guid)):  # type: ignore[misc]
             continue
         try:
@@ -44,12 +45,13 @@ async def delivery_pass(world: World, intake: DeliveryIntake) -> float | None:
     return None
 
 
-def _never_arrived(attempts: list[DeliveryRef]) -> list[DeliveryRef]:
+def _never_arrived(attempts: list[DeliveryRef], restored: float) -> list[DeliveryRef]:
     """The last attempt of each delivery that was never taken, the newest first.
 
-    After an outage a job's ``completed`` then comes before its ``queued``, and nothing boots for it.
+    After an outage a job's ``completed`` then comes before its ``queued``, and nothing boots for it. What
+    arrived before a backup was put in place may have been taken by the database that it replaced.
     """
-    arrived = {attempt.guid for attempt in attempts if attempt.arrived}
+    arrived = {attempt.guid for attempt in attempts if attempt.arrived and attempt.delivered_at > restored}
     latest = {each.guid: each for each in attempts if each.event == "workflow_job"}
     missed = [attempt for guid, attempt in latest.items() if guid not in arrived]
     return sorted(missed, key=lambda attempt: (attempt.delivered_at, attempt.id), reverse=True)

@@ -5,6 +5,9 @@ from sqlalchemy import Connection, select
 from runners.store import rows
 from runners.store.tables import cursors, deliveries
 
+RESTORED = "restored"
+"""The cursor that says when a backup was put in place: what arrived before may have gone to another one."""
+
 
 def record(
     conn: Connection, guid: str, *, event: str, action: str, at: float, job_id: int | None, outcome: str

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete
 
 from runners.model.reason import Reason
 from runners.model.states import MachineState, RunnerState
-from runners.store import events, machines, runners, tokens
+from runners.store import deliveries, events, machines, runners, tokens
 from runners.store.tables import lease, page_sessions, sealed
 
 ACTOR = "restore"
@@ -59,6 +59,7 @@ def take_back(conn: Connection, now: float, revoked: dict[str, float], said: str
         _move_machine(conn, machine.name, MachineState.BOUND, now)
     for table in (sealed, page_sessions, lease):
         conn.execute(delete(table))
+    deliveries.set_cursor(conn, deliveries.RESTORED, repr(now))
     ended = [each for each, at in sorted(revoked.items()) if tokens.revoke(conn, each, at)]
     taken = TakenBack(len(unbound), len(unclaimed), len(ended))
     events.append(

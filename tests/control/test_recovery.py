@@ -6,7 +6,7 @@ from runners.control.deliveries import CURSOR, delivery_pass
 from runners.control.queue_sweep import queue_sweep_pass
 from runners.model.reason import Reason
 from runners.model.states import JobState, RunnerState
-from runners.store import deliveries
+from runners.store import backup, deliveries, replacing
 from runners.upstream.errors import UpstreamError
 from tests.fleet_world import APP_ID, APP_KEY, open_world, pool, private_pem
 
@@ -64,6 +64,27 @@ async def test_deliveries_that_arrived_are_not_fetched(app_world):
     await world.arrive("one", "two")
     await catch_up(world)
     assert world.net.count("GET", f"{LOG}/") == 0
+
+
+async def test_what_only_the_replaced_database_had_taken_is_read_again_after_a_restore(app_world, tmp_path):
+    world = app_world
+    await world.arrive("before")
+    await catch_up(world)
+    database, copy = world.folder / "fleet.db", tmp_path / "copy"
+    backup.make(database, copy, "test", world.clock.now())
+    (since,) = await world.arrive("since")
+    await world.fleet.stop()
+    replacing.prepare(copy, database, "test")
+    replacing.place(database, world.clock.now())
+    world.fleet = world.make_fleet("restored")
+    await world.first_readings(world.fleet)
+    assert await world.job(since.id) is None
+    await catch_up(world)
+    assert (await world.job(since.id)).state is JobState.QUEUED
+    fetched = world.net.count("GET", f"{LOG}/")
+    assert fetched == 1
+    await catch_up(world)
+    assert world.net.count("GET", f"{LOG}/") == fetched
 
 
 async def test_after_an_outage_nothing_boots_for_jobs_that_are_over(app_world):
