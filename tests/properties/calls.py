@@ -23,8 +23,7 @@ class Calls:
 
     def _call_create(self, name: str, start: bool) -> None:
         row, luck = self.rows.machines[name], self.luck
-        self._count += 1
-        disk = Disk(f"vol_{self._count}", row.app, name)
+        disk = Disk(f"vol_of_{name}", row.app, name)
         self.disks[disk.volume_id] = disk
         if self.chance(luck.no_capacity):
             self._discard(disk)
@@ -62,12 +61,12 @@ class Calls:
         self._launched(name, MachineState.STARTING if start else MachineState.STOPPED)
 
     def _discard(self, disk: Disk) -> None:
-        if not self.chance(self.luck.kept_volume):
+        if not self.volume_luck_is_bad("lost_delete"):
             del self.disks[disk.volume_id]
 
     def _call_sweep_volume(self, _app: str, volume_id: str) -> None:
         disk = self.disks.get(volume_id)
-        if disk is None or self.chance(self.luck.kept_volume):
+        if disk is None or self.volume_luck_is_bad("lost_delete"):
             return
         if self._has_machine(disk):
             self.breaches.append(f"deleted volume {volume_id} of live Machine {disk.machine}")
@@ -208,7 +207,7 @@ class Calls:
         self.wake()
 
     def _volume_list(self, app: str, at: float) -> None:
-        if self.chance(self.luck.bad_lists):
+        if self.volume_luck_is_bad("bad_lists"):
             return
         old = self.volume_readings.get(app)
         before = {} if old is None else old.alone_since

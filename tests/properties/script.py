@@ -8,7 +8,7 @@ from runners.model.snapshot import Pool
 from runners.model.states import JobState
 from runners.model.timing import Timing
 from tests.planning.builders import IMAGE, pool
-from tests.properties.things import Luck, SpareLuck
+from tests.properties.things import Luck, SpareLuck, VolumeLuck
 from tests.properties.world import START, World
 
 DEMAND_ENDS = 1900.0
@@ -18,7 +18,7 @@ TIMING = Timing(max_lifetime=7200, spare_max_age=1800)
 def scripted_world(seed: int) -> World:
     """A world in which much goes wrong until demand ends; then its pools keep no spares."""
     dice = random.Random(seed)
-    lots = random.Random(f"spares of {seed}")
+    lots, other_lots = random.Random(f"spares of {seed}"), random.Random(f"luck with volumes of {seed}")
     caps = {"web": dice.choice([2, 4, 8]), "big": dice.choice([1, 3, 5])}
     spares = {
         "web": {"ready": dice.choice([0, 0, 2]), "stopped": dice.choice([0, 3])},
@@ -46,6 +46,7 @@ def scripted_world(seed: int) -> World:
         Luck(**{each.name: dice.choice([0, 0, 0, 0.1, 0.3]) for each in fields(Luck)}),
         seed,
         spare_luck=SpareLuck(**{each.name: lots.choice([0, 0, 0.2, 0.6]) for each in fields(SpareLuck)}),
+        volume_luck=VolumeLuck(**{each.name: other_lots.choice([0, 0, 0.3]) for each in fields(VolumeLuck)}),
         max_machines=dice.choice([3, 6, 20]),
         writes_per_minute=dice.choice([4, 20, 150]),
     )

@@ -15,7 +15,7 @@ from runners.planning.spares import is_in_place
 from runners.planning.tally import tally
 from tests.planning.builders import pool
 from tests.properties.script import scripted_world
-from tests.properties.things import Luck, SpareLuck
+from tests.properties.things import Disk, Luck, SpareLuck, VolumeLuck
 from tests.properties.world import START, World
 
 HOUR = 3600.0
@@ -61,6 +61,23 @@ def test_each_job_gets_one_machine_however_late_github_names_what_its_runner_too
     world = _calm(luck)
     assert world.run(HOUR)
     assert (world.launches, len(world.rows.runners), world.breaches) == (10, 10, [])
+
+
+def test_orphan_volumes_are_gone_in_the_end_however_often_their_deletes_and_lists_fail():
+    world = _calm(Luck(), jobs=3)
+    world.volume_luck = VolumeLuck(lost_delete=0.5, bad_lists=0.3)
+    for number in range(20):
+        world.disks[f"vol_{number}"] = Disk(f"vol_{number}", "ab"[number % 2], "nobody")
+    assert world.run(HOUR), world.left()
+    assert world.breaches == []
+
+
+def test_orphan_volumes_stay_while_no_list_can_be_read():
+    world = _calm(Luck(), jobs=1)
+    world.volume_luck = VolumeLuck(bad_lists=1.0)
+    world.disks["vol_1"] = Disk("vol_1", "a", "nobody")
+    assert not world.run(HOUR)
+    assert "vol_1" in world.disks
 
 
 def test_machines_that_never_boot_are_replaced_once_per_boot_deadline():

@@ -29,7 +29,6 @@ class Luck:
     late_webhook: float = 0.0
     lost_hook: float = 0.0
     bad_lists: float = 0.0  # a list call fails
-    kept_volume: float = 0.0  # the delete of a volume whose Machine was refused, or of a swept one, is lost
     returns: float = 0.0  # a destroyed Machine comes back from its dead host
 
 
@@ -40,6 +39,14 @@ class SpareLuck:
     stays_created: float = 0.0
     not_ready: float = 0.0
     lost_start: float = 0.0  # it never reaches Fly
+
+
+@dataclass(frozen=True)
+class VolumeLuck:
+    """As Luck, for volumes; thrown with dice of its own, so that older seeds keep their worlds."""
+
+    lost_delete: float = 0.0  # of one whose Machine was refused, or that is swept
+    bad_lists: float = 0.0
 
 
 @dataclass

@@ -31,7 +31,7 @@ from tests.properties.checks import broken_promises
 from tests.properties.fly_side import FlySide
 from tests.properties.github_side import GitHubSide
 from tests.properties.rows import Rows, applied, by_key
-from tests.properties.things import Disk, FlyMachine, HubJob, Luck, Record, SpareLuck
+from tests.properties.things import Disk, FlyMachine, HubJob, Luck, Record, SpareLuck, VolumeLuck
 
 START = 1_800_000_000.0
 STALE_PERIODS = 4
@@ -46,6 +46,7 @@ class World(GitHubSide, FlySide, Calls):
     luck: Luck
     seed: int
     spare_luck: SpareLuck = field(default_factory=SpareLuck)
+    volume_luck: VolumeLuck = field(default_factory=VolumeLuck)
     max_machines: int = 20
     writes_per_minute: int = 60
     now: float = START
@@ -72,6 +73,7 @@ class World(GitHubSide, FlySide, Calls):
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
+        self.volume_dice = random.Random(f"volumes of {self.seed}")
         self.every(15.0, self._plan)
         self.every(self.timing.machine_list_period, self._machine_list)
         self.every(self.timing.runner_list_period, self._runner_list)
@@ -125,6 +127,9 @@ class World(GitHubSide, FlySide, Calls):
 
     def chance(self, probability: float) -> bool:
         return self.dice.random() < probability
+
+    def volume_luck_is_bad(self, kind: str) -> bool:
+        return self.volume_dice.random() < getattr(self.volume_luck, kind)
 
     def bad_luck(self, probability: float) -> bool:
         """As ``chance``, but without a throw where nothing can happen: older seeds keep their worlds."""
@@ -194,7 +199,7 @@ class World(GitHubSide, FlySide, Calls):
                 self.sealed.discard(name)
         for kind, *what in self.rows.calls:
             self.at(
-                self.dice.uniform(0.05, 0.5),
+                0.2 if kind == "sweep_volume" else self.dice.uniform(0.05, 0.5),
                 lambda kind=kind, what=what: getattr(self, f"_call_{kind}")(*what),
             )
         self.every_pass(self, snapshot, decided)
