@@ -9,6 +9,7 @@ import pytest
 from cli_world import ROOT, ask
 from terminal import COLUMNS, Terminal
 
+from runners.cli.init import canary
 from runners.cli.init.files import NewFile, write
 from runners.fleet_file import load_settings
 
@@ -174,6 +175,14 @@ def test_in_a_repository_the_canary_goes_where_github_looks_for_it(tmp_path):
     assert init(tmp_path, "--class", "large").exit_code == 0
     written = (tmp_path / ".github/workflows/fly-gha-canary.yml").read_text()
     assert 'runner: ["fly-gha-large"]' in written
+
+
+def test_in_the_checkout_of_fly_gha_itself_the_canary_is_not_made_a_workflow(tmp_path, monkeypatch):
+    (tmp_path / ".git").mkdir()
+    assert canary.canary_path(tmp_path).parent.name == "workflows"
+    assert canary._OWN_CHECKOUT == ROOT
+    monkeypatch.setattr(canary, "_OWN_CHECKOUT", tmp_path)
+    assert canary.canary_path(tmp_path) == tmp_path / "fly-gha-canary.yml"
 
 
 def test_at_a_terminal_it_asks_for_what_is_missing_and_again_for_what_will_not_do(tmp_path):

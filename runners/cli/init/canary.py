@@ -8,6 +8,7 @@ from runners.cli.init.choices import Choices
 
 WORKFLOW = "fly-gha-canary.yml"
 _TEMPLATE = "canary.yml"
+_OWN_CHECKOUT = Path(__file__).resolve().parents[3]
 _LABELS = '["fly-gha-medium"]'
 
 
@@ -21,7 +22,10 @@ def canary(choices: Choices) -> str:
 
 
 def canary_path(directory: Path) -> Path:
-    """Where it goes: where GitHub looks for it when the directory is a repository, else beside fleet.toml."""
-    if (directory / ".git").exists():
+    """Where it goes: where GitHub looks for it when the directory is a repository, else beside fleet.toml.
+
+    The checkout of fly-gha itself is a repository, too, and not one whose jobs the fleet is made for.
+    """
+    if (directory / ".git").exists() and directory.resolve() != _OWN_CHECKOUT:
         return directory / ".github" / "workflows" / WORKFLOW
     return directory / WORKFLOW
