@@ -100,7 +100,7 @@ async def _launch_failed(world: World, order: Order, error: UpstreamError | Cred
     why = _why_not_launched(order, error)
     now = world.clock.now()
     full = order.create and why.reason is Reason.LAUNCH_NO_CAPACITY
-    if why.reason is Reason.LAUNCH_REFUSED and not _passes(error):
+    if why.reason is Reason.LAUNCH_REFUSED and _is_of_the_app(order, error):
         # Refused for good: in another region this app would refuse it too; another app may not.
         world.refused(machine.machine_class, why, machine.app)
 
@@ -117,9 +117,16 @@ async def _launch_failed(world: World, order: Order, error: UpstreamError | Cred
         world.wake_planner()
 
 
-def _passes(error: UpstreamError | CredentialMissing) -> bool:
-    """Whether the same call may succeed in a moment, as after a rate limit."""
-    return isinstance(error, UpstreamError) and error.error_class is ErrorClass.TRY_LATER
+def _is_of_the_app(order: Order, error: UpstreamError | CredentialMissing) -> bool:
+    """Whether the app would refuse the next launch, too.
+
+    A rate limit passes in a moment, and a start may fail for its one Machine, which Fly may no longer know.
+    """
+    if not isinstance(error, UpstreamError):
+        return True
+    if order.create:
+        return error.error_class is not ErrorClass.TRY_LATER
+    return error.error_class is ErrorClass.REFUSED
 
 
 def _why_not_launched(order: Order, error: UpstreamError | CredentialMissing) -> Why:

@@ -31,6 +31,7 @@ INCIDENTS: frozenset[Reason] = frozenset(
         Reason.LAUNCH_REFUSED,
         Reason.LAUNCH_NO_CAPACITY,
         Reason.LAUNCH_NOT_READY,
+        Reason.HOST_UNREACHABLE,
         Reason.LAUNCH_LOST,
         Reason.MINT_REFUSED,
         Reason.MINT_LOST,

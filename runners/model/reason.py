@@ -68,6 +68,7 @@ class Reason(StrEnum):
     LAUNCH_REFUSED = "launch_refused"
     LAUNCH_NO_CAPACITY = "launch_no_capacity"
     LAUNCH_NOT_READY = "launch_not_ready"
+    HOST_UNREACHABLE = "host_unreachable"
     LAUNCH_LOST = "launch_lost"
     MINT_REFUSED = "mint_refused"
     MINT_LOST = "mint_lost"

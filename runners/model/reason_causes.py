@@ -63,6 +63,7 @@ CAUSES: Mapping[Reason, str] = {
     Reason.LAUNCH_REFUSED: "The image, the app or the region is not there, or the token may not create here.",
     Reason.LAUNCH_NO_CAPACITY: "The region, or the stopped spare's host, is full at the moment.",
     Reason.LAUNCH_NOT_READY: "Fly still prepares the spare's image, or ends what ran there before.",
+    Reason.HOST_UNREACHABLE: "A host at Fly or its network failed; it may come back hours later.",
     Reason.LAUNCH_LOST: "The connection broke or the deadline passed while Fly was at work.",
     Reason.MINT_REFUSED: "The App lacks the permission, or the group or scope does not exist.",
     Reason.MINT_LOST: "The connection broke or the deadline passed while GitHub was at work.",

@@ -141,6 +141,9 @@ ENDING_NOTES: Mapping[Reason, ReasonNote] = {
         "Fly would not start the spare just then; its job got other supply, and it is tried again.",
         "when this is often seen, set `timing.spare_settle` higher",
     ),
+    Reason.HOST_UNREACHABLE: ReasonNote(
+        "Fly cannot reach the host that the spare is on; no job waits for it, and another takes its place."
+    ),
     Reason.LAUNCH_LOST: ReasonNote(
         "The answer to a create was lost; the Machine is looked up by name, and adopted or given up."
     ),

@@ -12,7 +12,7 @@ from runners.model.snapshot import Snapshot
 from runners.planning.places import EVERYWHERE, Places
 from runners.planning.plan import Action, BindSpare, Held, Launch, StartSpare
 from runners.planning.rollover import make_spares
-from runners.planning.spares import startable
+from runners.planning.spares import is_reachable, startable
 from runners.planning.tally import Tally
 from runners.planning.trust import TRUST
 
@@ -62,7 +62,11 @@ def _closed(snapshot: Snapshot, books: Tally) -> Why | None:
 
 
 def _for_demand(snapshot: Snapshot, books: Tally, ending: frozenset[str]) -> Iterator[Action]:
-    ready = [machine for machine in books.ready_spares if machine.name not in ending]
+    ready = [
+        machine
+        for machine in books.ready_spares
+        if machine.name not in ending and is_reachable(snapshot, machine)
+    ]
     # Of a class whose Machines die before they are runners, a spare would only be lost.
     broken = Places(snapshot).refused(books.pool.settings.class_name, EVERYWHERE)
     at_rest = books.stopped_spares if len(books.missing) > len(ready) and not broken else ()

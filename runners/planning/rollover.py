@@ -1,10 +1,10 @@
 """Roll-over: each pool's spares, how many are to be made, and which end; warmth never drops for a deploy.
 
-A spare is stale when its image, its machine class or the class's file is no longer the pool's, or when it is
-too old. It stays until a new one is in place for it, and serves a job that finds no new one: it is what the
-pool gave a minute ago, and it is there now, while a cold Machine takes seconds and create budget. New spares
-are made as any other, at the create budget and after all demand. Where a cap leaves no room for them, one
-stale spare at a time gives its own.
+A spare is stale when its image, its machine class or the class's file is no longer the pool's, when it is
+too old, or when its host cannot be reached. It stays until a new one is in place for it, and serves a job
+that finds no new one: it is what the pool gave a minute ago, and it is there now, while a cold Machine takes
+seconds and create budget. New spares are made as any other, at the create budget and after all demand. Where
+a cap leaves no room for them, one stale spare at a time gives its own.
 """
 
 from collections.abc import Iterable, Iterator
@@ -141,9 +141,9 @@ def make_spares(snapshot: Snapshot, books: Tally, ending: frozenset[str]) -> Ite
     settings = books.pool.settings
     ready, stopped = ready_kind(snapshot, books, ending), stopped_kind(snapshot, books, ending)
     detail = f"{settings.ready} ready and {settings.stopped} stopped spares are wanted"
-    outdated = len(ready.stale) + len(stopped.stale)
-    if outdated:
-        detail += f"; {outdated} are outdated and stay until then"
+    replaced = len(ready.stale) + len(stopped.stale)
+    if replaced:
+        detail += f"; {replaced} to be replaced, which stay until then"
     why = Why(Reason.SPARE_WANTED, detail)
     for _ in range(ready.lacking):
         yield Launch(books.pool.name, settings.class_name, why)

@@ -48,6 +48,7 @@ def startable(snapshot: Snapshot, spares: Iterable[Machine]) -> tuple[Machine, .
         and resting[spare.region] < REFUSED_STARTS
         and not _rests(snapshot, spare)
         and (spare.boot is not None or is_in_place(snapshot, spare))
+        and is_reachable(snapshot, spare)
     )
 
 
@@ -69,9 +70,17 @@ def stale(snapshot: Snapshot, pool: Pool, machine: Machine) -> Why | None:
         return Why(Reason.SPARE_OUTDATED, f"the pool's machine class is {class_name} now")
     if machine.fingerprint != snapshot.fingerprints.get(class_name):
         return Why(Reason.SPARE_OUTDATED, f"the file of machine class {class_name} has changed")
+    if not is_reachable(snapshot, machine):
+        return Why(Reason.HOST_UNREACHABLE, "Fly cannot reach its host")
     if snapshot.now - machine.requested_at > snapshot.timing.spare_max_age:
         return Why(Reason.TOO_OLD, f"a spare older than {snapshot.timing.spare_max_age:g} s")
     return None
+
+
+def is_reachable(snapshot: Snapshot, machine: Machine) -> bool:
+    """Whether nothing says that its host cannot be reached; hosts may be gone for hours and then return."""
+    seen = _seen(snapshot, machine)
+    return seen is None or seen.host_ok
 
 
 def is_in_place(snapshot: Snapshot, spare: Machine) -> bool:
@@ -98,16 +107,15 @@ def never_starts(spare: Machine) -> bool:
 def start_was_lost(snapshot: Snapshot, machine: Machine) -> bool:
     """Whether a spare's start never reached Fly: its list, asked well after it, still shows it at rest.
 
-    A dispatcher that died before the call leaves this, or a call without an answer. A cold Machine is
-    ``created`` until it runs, so of one this says nothing.
+    A dispatcher that died before the call leaves this, or a call without an answer, as when its host cannot
+    be reached. A cold Machine is ``created`` until it runs, so of one this says nothing.
     """
     boot, reading, seen = machine.boot, snapshot.fly.get(machine.app), _seen(snapshot, machine)
     if machine.state is not MachineState.STARTING or boot is None or reading is None or seen is None:
         return False
     if boot.launched_at <= machine.requested_at or boot.started_at is not None or boot.ready_at is not None:
         return False
-    at_rest = seen.host_ok and seen.state in _NOT_RUNNING
-    return at_rest and reading.at - boot.launched_at > snapshot.timing.launch_deadline
+    return seen.state in _NOT_RUNNING and reading.at - boot.launched_at > snapshot.timing.launch_deadline
 
 
 def _seen(snapshot: Snapshot, machine: Machine) -> SeenMachine | None:

@@ -140,6 +140,28 @@ def _booted(world, among):
     return [machine for machine in world.started() if machine.id in among]
 
 
+async def test_a_spare_that_fly_no_longer_knows_does_not_close_its_app(tmp_path):
+    async with open_world(tmp_path, pools=[pool(stopped=2, regions=["iad"])]) as world:
+        spares = await settled(world)
+        world.net.rule("answer", "POST", "/start$", status=404, body={"error": "machine not found"}, times=2)
+        (job,) = await world.arrive("build")
+        asked = world.clock.now()
+        assert await served(world, job) not in spares
+        assert world.clock.now() - asked < 10
+
+
+async def test_a_job_is_not_given_to_a_spare_whose_host_is_lost(tmp_path):
+    async with open_world(tmp_path, pools=[pool(stopped=1, regions=["iad"])]) as world:
+        await world.plan()
+        world.pass_time(75)
+        (spare,) = await world.machines()
+        world.fly.set_host(spare.fly_id, "unreachable")
+        await world.read_lists()
+        (job,) = await world.arrive("build")
+        assert await served(world, job) != spare.fly_id
+        assert starts(world) == 0
+
+
 async def test_an_edited_class_file_is_a_change_that_the_status_tells_and_the_spares_follow(tmp_path):
     async with open_world(tmp_path, pools=[pool(stopped=2, regions=["iad"])]) as world:
         first = await settled(world)

@@ -61,7 +61,7 @@ def test_a_stale_spare_stays_until_a_new_one_is_in_place(change, kind):
     before = world(spare, **{kind: 1})
     (launch,) = plan(before).actions
     assert (type(launch), launch.start, launch.job_id) == (Launch, kind == "ready", None)
-    assert "1 are outdated" in launch.why.detail
+    assert "1 to be replaced" in launch.why.detail
     (destroy,) = plan(world(spare, now(make(2)), **{kind: 1})).actions
     assert (type(destroy), destroy.machine) == (Destroy, spare.name)
     assert destroy.why.reason is (Reason.TOO_OLD if "requested_at" in change else Reason.SPARE_OUTDATED)

@@ -17,6 +17,7 @@ from tests.planning.builders import (
     machine,
     machines_read,
     pool,
+    ready,
     runner,
     seen,
     snapshot,
@@ -167,3 +168,35 @@ def test_a_spare_whose_start_was_lost_after_its_job_was_cancelled_is_replaced():
     before = replace(starting("stopped"), runners=(), jobs=())
     destroy, _ = plan(before).actions
     assert (type(destroy), destroy.why.reason) == (Destroy, Reason.NEVER_STARTED)
+
+
+# --- hosts that cannot be reached ---
+
+
+def dark(make):
+    row = make(1, age=500)
+    reading = machines_read(seen(row, "stopped" if row.boot is None else "started", host_ok=False))
+    kept = {"stopped": 1} if row.boot is None else {"ready": 1}
+    return row, snapshot(pools=(pool(**kept),), machines=(row,), fly=reading)
+
+
+@pytest.mark.parametrize("make", [stopped, ready])
+def test_a_job_does_not_wait_for_a_spare_on_a_host_that_cannot_be_reached(make):
+    _, before = dark(make)
+    decided = plan(replace(before, jobs=(job(),))).actions
+    assert [type(action) for action in decided if getattr(action, "job_id", None)] == [Launch]
+
+
+@pytest.mark.parametrize("make", [stopped, ready])
+def test_a_spare_on_a_host_that_cannot_be_reached_goes_once_another_is_in_place(make):
+    row, before = dark(make)
+    assert kinds(before) == [Launch]
+    (destroy,) = plan(replace(before, machines=(row, make(2, age=500)))).actions
+    assert (destroy.machine, destroy.why.reason) == (row.name, Reason.HOST_UNREACHABLE)
+
+
+def test_a_start_at_a_host_that_cannot_be_reached_is_taken_for_lost():
+    before = starting("stopped")
+    (reading,) = before.fly.values()
+    hidden = {name: replace(each, host_ok=False) for name, each in reading.machines.items()}
+    assert Retire in kinds(replace(before, fly=dict.fromkeys(before.fly, replace(reading, machines=hidden))))
