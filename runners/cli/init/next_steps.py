@@ -50,8 +50,9 @@ def _outside(choices: Choices) -> Iterator[Step]:
     )
     if IMAGE in lacks:
         yield Step(
-            "Build the runner image (machines/runner/README.md), push it, and write it with its digest into "
-            "fly.image. Until then `fly-gha doctor` says no, and nothing can be booted."
+            "Build the runner image (machines/runner/README.md) and write it with its digest into fly.image. "
+            "Until then `fly-gha doctor` says no, and nothing can be booted.",
+            ("make pins", f'make image ARGS="--app {choices.apps[0]}"'),
         )
     yield Step("Make the Fly token.", (_fly_token(choices),))
 
