@@ -65,10 +65,14 @@ def _restore(settings: Settings, file: Path, *, at_start: bool, yes: bool, as_js
     database = replacing.database_file(settings.fleet.database_url)
     if database is None:
         _to_postgresql(settings, file)
-    copy = replacing.prepare(file, database, settings.fleet.name)
+    copy = replacing.check(file, settings.fleet.name)
+    if not at_start and database.exists():
+        replacing.settle_if_whole(database)
     question = f"Replace {database} by {file} ({told(copy)})? What happened since is forgotten."
+    # Asked first: what is prepared is put in place by the dispatcher's next start, should this process die.
+    consented(question, yes=yes)
+    replacing.prepare(file, database, settings.fleet.name)
     if at_start:
-        consented(question, yes=yes)
         waiting = replacing.pending(database)
         typer.echo(
             json.dumps({"copy": described(copy), "pending": str(waiting)})
@@ -78,9 +82,6 @@ def _restore(settings: Settings, file: Path, *, at_start: bool, yes: bool, as_js
         )
         return
     try:
-        if database.exists():
-            replacing.settle_if_whole(database)
-        consented(question, yes=yes)
         done = replacing.place(database, SystemClock().now())
     finally:
         replacing.pending(database).unlink(missing_ok=True)

@@ -57,6 +57,18 @@ def pending(database: Path) -> Path:
     return database.with_name(database.name + PENDING)
 
 
+def check(file: Path, fleet: str) -> Copy:
+    """What is in ``file``, if it is a whole database of this fleet.
+
+    Raises:
+        BackupUnusable: it is damaged, of no fly-gha, or of another fleet.
+        StoreUnavailable: it cannot be read.
+    """
+    found = look(file)
+    _check_fleet(file, found, fleet)
+    return found
+
+
 def prepare(file: Path, database: Path, fleet: str) -> Copy:
     """Put a checked copy of ``file``, at the newest revision, where ``pending`` says; an older one goes.
 
@@ -65,8 +77,7 @@ def prepare(file: Path, database: Path, fleet: str) -> Copy:
         StoreNewer: a newer fly-gha made it.
         StoreUnavailable: it cannot be read, or the folder not be written.
     """
-    found = look(file)
-    _check_fleet(file, found, fleet)
+    found = check(file, fleet)
     handle, name = tempfile.mkstemp(prefix=f".{database.name}-", suffix=".partial", dir=database.parent)
     os.close(handle)
     partial = Path(name)

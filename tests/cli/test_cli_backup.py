@@ -63,6 +63,8 @@ def test_a_restore_brings_back_what_was_and_keeps_what_is(fleet, tmp_path):
     assert unasked.exit_code == 2
     assert "--yes" in unasked.stderr
     assert tokens(fleet) == ["before", "after"]
+    # Nothing waits for the dispatcher's next start that nobody has agreed to.
+    assert not (tmp_path / "fleet.db.restore").exists()
     done = ask("restore", str(tmp_path / "copy"), "--config", str(fleet), "--yes")
     assert done.exit_code == 0, done.stderr
     assert f"Restored {tmp_path}/fleet.db from {tmp_path}/copy: " in done.stdout
