@@ -302,7 +302,9 @@ def _method(settings: Settings, environ: Mapping[str, str], local: SecretSource,
     if settings.infisical.auth == "universal":
         return UniversalAuth(local)
     own = OwnIdentity(clock, environ.get("FLY_API_SOCKET") or SOCKET)
-    return FlyOidc(settings.infisical.identity_id, settings.infisical.token_audience, own.token)
+    app = environ.get("FLY_APP_NAME", "")
+    shared = app if any(app in pool.apps for pool in settings.pools) else ""
+    return FlyOidc(settings.infisical.identity_id, settings.infisical.token_audience, own.token, shared)
 
 
 def _local(settings: Settings, environ: Mapping[str, str]) -> SecretSource:

@@ -61,9 +61,9 @@ def publish(
         )
     if not settings.github.app_id:
         fail(Exit.BAD_USE, f"{config}: github.app_id is not set; the publisher signs as the App.")
+    listening = listening_at(listen) if listen else None
     configure_logs()
     clock = SystemClock()
-    listening = listening_at(listen) if listen else None
     connections = connect(settings, clock, os.environ, as_app=True)
     try:
         result = asyncio.run(_run(connections, clock, listening, once=once))

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import httpx
 from pydantic import SecretStr
 
-from runners.secrets.infisical_answers import message_of
-from runners.secrets.infisical_login import Proof
+from runners.secrets.infisical_answers import UPSTREAM, message_of
+from runners.secrets.infisical_login import ATTEMPTED, Proof
 from runners.upstream.errors import ErrorClass, UpstreamError
 
 # What Infisical's sentences mean for the identity's OIDC Auth, by a part of them (its source).
@@ -51,17 +51,37 @@ class FlyOidc:
         identity_id: the machine identity at Infisical.
         audience: of the token.
         mint: gives a new token for an audience; what it raises for a missing socket passes through.
+        shared_app: the Fly app of this Machine, when runners boot in it, too; "" when none do.
     """
 
     path = "/api/v1/auth/oidc-auth/login"
 
-    def __init__(self, identity_id: str, audience: str, mint: Callable[[str], Awaitable[SecretStr]]) -> None:
+    def __init__(
+        self,
+        identity_id: str,
+        audience: str,
+        mint: Callable[[str], Awaitable[SecretStr]],
+        shared_app: str = "",
+    ) -> None:
         self._identity_id = identity_id
         self._audience = audience
         self._mint = mint
+        self._shared_app = shared_app
 
     async def proof(self) -> Proof:
-        """Who we claim to be; the token is minted when it is sent."""
+        """Who we claim to be; the token is minted when it is sent.
+
+        Raises:
+            UpstreamError: job code could claim the same.
+        """
+        if self._shared_app:
+            raise UpstreamError(
+                upstream=UPSTREAM,
+                error_class=ErrorClass.REFUSED,
+                attempted=ATTEMPTED,
+                why=f"runners boot in {self._shared_app}, too, and any job there could log in as this does",
+                next_step="run it in a Fly app of its own, and bind the identity to that app",
+            )
 
         async def presented() -> Mapping[str, str]:
             try:

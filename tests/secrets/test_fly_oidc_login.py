@@ -193,7 +193,18 @@ async def test_a_dispatcher_with_auth_fly_oidc_is_composed_with_the_socket_of_it
             "audience": AUDIENCE,
         },
     )
-    connections = connect(settings, rig.clock, {"FLY_API_SOCKET": socket}, inner=lambda: rig.wire)
+    environ = {"FLY_API_SOCKET": socket, "FLY_APP_NAME": "acme-dispatcher"}
+    connections = connect(settings, rig.clock, environ, inner=lambda: rig.wire)
     await connections.vault.refresh()
     assert connections.vault.names == {"FLY_API_TOKEN"}
     assert rig.minted == [AUDIENCE]
+
+
+async def test_a_process_in_an_app_of_a_pool_does_not_log_in_as_what_every_job_could_be(rig, socket):
+    oidc = {"api_url": "http://infisical.test", "auth": "fly-oidc", "identity_id": "idt-1"}
+    settings = settings_for(Path("/nowhere"), fleet={"secrets": "infisical"}, infisical=oidc)
+    environ = {"FLY_API_SOCKET": socket, "FLY_APP_NAME": settings.pools[0].apps[0]}
+    with pytest.raises(UpstreamError) as shared:
+        await connect(settings, rig.clock, environ, inner=lambda: rig.wire).vault.refresh()
+    assert "a Fly app of its own" in shared.value.next_step
+    assert (rig.minted, rig.wire.sent) == ([], [])

@@ -133,8 +133,9 @@ def credentials_page() -> str:
         ),
         "Job code on a runner Machine can mint such a token too, for any audience. So bind the subject "
         "**and** `app_name`, each with an app that runs nothing else, and never run the dispatcher or the "
-        "publisher in an app of a pool. A self-hosted Infisical older than April 2026 fetched the "
-        "issuer's keys without checking its certificate unless `caCert` was set: use a newer one.",
+        "publisher in an app of a pool: there, `fly-oidc` refuses to log in. A self-hosted Infisical "
+        "older than April 2026 fetched the issuer's keys without checking its certificate unless `caCert` "
+        "was set: use a newer one.",
         "Dispatcher and publisher read the same `fleet.toml` and are two identities: give the publisher "
         "its own by `FLY_GHA_INFISICAL__IDENTITY_ID`.",
         "What each process's own identity needs in the folder:",
