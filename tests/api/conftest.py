@@ -1,7 +1,7 @@
 import pytest
 from api_world import World, settings
 
-from runners.store.engine import InlineStore
+from tests.migrated import migrated_store
 
 
 @pytest.fixture
@@ -10,9 +10,7 @@ async def open_world():
     opened = []
 
     async def make(**changes):
-        store = InlineStore()
-        await store.migrate()
-        world = World(store, settings(**changes))
+        world = World(migrated_store(), settings(**changes))
         opened.append(world)
         return world
 

@@ -14,9 +14,9 @@ from runners.planning.explain import explain
 from runners.planning.forecast import forecast
 from runners.planning.planner import plan
 from runners.store import events, machines, pools, runners
-from runners.store.engine import InlineStore
 from runners.upstream.clock import SystemClock
 from tests.api.api_world import View, World
+from tests.migrated import migrated_store
 from tests.planning.builders import IMAGE
 
 HOSTILE = '<script>alert(1)</script>" onmouseover="alert(2)'
@@ -51,8 +51,7 @@ class PageClock(SystemClock):
 
 
 async def make_world(pools=POOLS, max_machines=80, **fleet):
-    store = InlineStore()
-    await store.migrate()
+    store = migrated_store()
     settings = Settings.model_validate(
         {
             "fleet": {"name": "acme", "max_machines": max_machines, "daily_budget_usd": 120.0, **fleet},

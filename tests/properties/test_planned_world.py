@@ -12,7 +12,7 @@ from runners.model.settings import FleetSettings, FlySettings, Settings
 from runners.model.states import MachineState, RunnerState
 from runners.planning.planned import planned
 from runners.store import jobs, lease, machines, runners
-from runners.store.engine import InlineStore
+from tests.migrated import migrated_store
 from tests.planning.builders import machine
 from tests.properties.script import scripted_world
 
@@ -110,8 +110,7 @@ async def test_the_planned_rows_are_the_committed_rows(seed):
 
 async def _committed(before, plan, gone):
     """The live rows after the commit, and what it has spent."""
-    store = InlineStore()
-    await store.migrate()
+    store = migrated_store()
     await store.run(lambda conn: _write(conn, before, gone))
     await store.run(lambda conn: apply._commit(conn, _world(before), before, plan, before.now))
     rows = await store.run(lambda conn: (jobs.live(conn), machines.live(conn), runners.live(conn)))

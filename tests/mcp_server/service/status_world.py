@@ -25,9 +25,9 @@ from mcp_server.token_file import TokenFile
 from mcp_server.tokens import new_token
 from mcp_server.web import build_web
 from runners.store import events
-from runners.store.engine import InlineStore
 from runners.upstream.clock import SystemClock
 from tests.api.api_world import World, settings
+from tests.migrated import migrated_store
 
 ERAS = ("legacy", "2026-07-28")
 
@@ -144,8 +144,7 @@ async def status_served(chosen, token, *, clock=None, files=None):
 @contextlib.asynccontextmanager
 async def status_world(directory, *, fleet=None, files=None, **figures):
     """A world with two pools in sight, nothing queued."""
-    store = InlineStore()
-    await store.migrate()
+    store = migrated_store()
     world = World(store, settings(**(fleet or {})), clock=SystemClock())
     await world.plan()
     noted = Noted(world.app)

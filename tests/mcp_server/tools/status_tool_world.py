@@ -22,8 +22,8 @@ from mcp_server.view.glass import Deep, Glass, Seen
 from mcp_server.view.reading import read_answer
 from mcp_server.view.skew import Skew
 from mcp_server.view.visit import Floor
-from runners.store.engine import InlineStore
 from runners.wire.status import FleetStatus
+from tests.migrated import migrated_store
 
 TOOL = {tool.name: tool for tool in TOOLS}
 SCHEMA = {
@@ -107,8 +107,7 @@ class ToolWorld:
 
     @classmethod
     async def open(cls, **changes):
-        store = InlineStore()
-        await store.migrate()
+        store = migrated_store()
         fleet = World(store, settings(**changes))
         token = await fleet.token("read")
         dispatcher = Dispatcher(

@@ -35,6 +35,7 @@ from runners.store.engine import InlineStore
 from runners.upstream.clock import SystemClock
 from runners.wire.event import EventPage
 from runners.wire.job import JobAnswer, JobPage
+from tests.migrated import migrated_store
 
 QUICK = Pace(first=0.05, longest=0.2)
 REACTION_S = 10
@@ -79,8 +80,7 @@ class Server:
 
 @asynccontextmanager
 async def serving():
-    store = InlineStore()
-    await store.migrate()
+    store = migrated_store()
     world = World(store, settings(), clock=SystemClock())
     server = Server(world)
     await server.start()
