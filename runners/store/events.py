@@ -10,7 +10,7 @@ from runners.model.reason import Reason
 from runners.store.tables import events
 
 # What a target may be of, other than a mere word such as ``webhook``.
-KINDS = ("job", "runner", "machine", "pool", "token")
+KINDS = ("job", "runner", "machine", "volume", "pool", "token")
 _COLUMNS = (
     events.c.seq,
     events.c.at,

@@ -10,7 +10,7 @@ class EventView(Answer):
 
     Attributes:
         seq: its place in the log; grows, with gaps.
-        target: ``job/ID``, ``runner/NAME``, ``machine/NAME``, ``pool/NAME``, or a word.
+        target: ``job/ID``, ``runner/NAME``, ``machine/NAME``, ``volume/ID``, ``pool/NAME``, or a word.
         detail: particulars; it may quote names that other people chose.
         external_id: the other side's id (delivery GUID, Fly request id), when there is one.
     """

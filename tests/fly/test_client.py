@@ -8,7 +8,7 @@ from pydantic import SecretStr, ValidationError
 
 from fly import errors
 from fly.client import FlyClient
-from fly.models import CreateMachine, Event, Guest, Machine, MachineConfig, StopMachine
+from fly.models import CreateMachine, CreateVolume, Event, Guest, Machine, MachineConfig, StopMachine
 
 MACHINE = {
     "id": "148ed193f01189",
@@ -32,6 +32,7 @@ CONFIG = {
     "stop_config": {"signal": "SIGTERM", "timeout": "30s"},
     "dns": {"skip_registration": True},
     "processes": [{"ignore_app_secrets": True}],
+    "mounts": [],
 }
 
 
@@ -88,6 +89,7 @@ async def test_a_create_sends_the_whole_request_once_and_reads_the_machine():
             lambda fly: fly.list_events("a", "m1"),
             "GET https://fly.test/v1/apps/a/machines/m1/events?limit=50",
         ),
+        (lambda fly: fly.list_volumes("a"), "GET https://fly.test/v1/apps/a/volumes"),
         (lambda fly: fly.start_machine("a", "m1"), "POST https://fly.test/v1/apps/a/machines/m1/start"),
         (lambda fly: fly.stop_machine("a", "m1"), "POST https://fly.test/v1/apps/a/machines/m1/stop"),
         (
@@ -104,6 +106,29 @@ async def test_each_call_goes_where_fly_documents_it(call, expected):
     wire = Wire(json=[])
     await call(wire.client())
     assert wire.sent() == expected
+
+
+async def test_a_volume_is_created_as_asked_and_deleted_by_its_id():
+    wire = Wire(json={"id": "vol_1", "state": "created", "attached_machine_id": None, "new_field": 1})
+    guest = {"cpu_kind": "performance", "cpus": 2, "memory_mb": 8192}
+    asked = {"name": "fgha_x", "region": "iad", "size_gb": 20, "compute": guest, "snapshot_retention": 1}
+    request = CreateVolume.model_validate({**asked, "auto_backup_enabled": False})
+    assert (await wire.client().create_volume("a", request)).id == "vol_1"
+    assert wire.sent() == "POST https://fly.test/v1/apps/a/volumes"
+    assert json.loads(wire.requests[0].content) == {**asked, "auto_backup_enabled": False}
+    await wire.client().delete_volume("a", "vol_1")
+    assert (wire.requests[1].method, wire.requests[1].url.path) == ("DELETE", "/v1/apps/a/volumes/vol_1")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": "has-dash"}, {"name": "x" * 31}, {"size_gb": 501}, {"snapshot_retention": 0}, {"siz": 1}],
+)
+def test_a_volume_that_fly_would_refuse_is_not_asked_for(wrong):
+    guest = {"cpu_kind": "performance", "cpus": 2, "memory_mb": 8192}
+    good = {"name": "x", "region": "iad", "size_gb": 1, "compute": guest, "snapshot_retention": 1}
+    with pytest.raises(ValidationError):
+        CreateVolume.model_validate({**good, "auto_backup_enabled": False, **wrong})
 
 
 async def test_a_stop_sends_an_object_and_only_what_is_set():
