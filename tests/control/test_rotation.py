@@ -25,7 +25,7 @@ CREATE = "/machines$"
 
 async def a_period_later(world):
     world.clock.time += world.settings.timing.credentials_period
-    await world.fleet._loop("credentials").once()
+    await world.first_readings(world.fleet)
 
 
 def test_a_rotation_is_noticed_within_a_minute():
