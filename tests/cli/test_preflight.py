@@ -171,7 +171,7 @@ async def test_an_infisical_that_nobody_can_open_is_wrong(tmp_path):
 @pytest.mark.parametrize(
     ("path", "status", "about"),
     [
-        ("/v1/platform/regions", 401, "regions"),
+        ("/v1/apps/app-a$", 403, "Fly app app-a"),
         ("/orgs/acme/actions/runner-groups", 404, "runner group of gha-small"),
         ("/orgs/acme/actions/runner-groups", 403, "runner group of gha-small"),
     ],
@@ -182,6 +182,12 @@ async def test_whoever_says_no_is_believed(tmp_path, path, status, about):
         (line,) = (await looked(world)).wrong
     assert line.about == about
     assert line.next_step
+
+
+async def test_a_fly_token_that_may_not_list_the_regions_is_no_fault(tmp_path):
+    async with open_world(tmp_path) as world:
+        world.net.rule("answer", "GET", "/v1/platform/regions", status=403)
+        assert (await looked(world)).wrong == ()
 
 
 async def test_a_published_token_that_github_takes_no_more_is_waited_for(tmp_path):
