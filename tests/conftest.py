@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 LIVE = Path(__file__).parent / "live"
 
@@ -14,6 +15,15 @@ def pytest_addoption(parser):
     group.addoption(
         "--live-canary", action="store_true", help="run the canary workflow, too: it boots a Machine per pool"
     )
+
+
+# A rule says nothing of how fast a busy machine draws its examples.
+settings.register_profile(
+    "unhurried",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+settings.load_profile("unhurried")
 
 
 def pytest_configure():
