@@ -87,7 +87,7 @@ def secrets_of(folder: Path) -> dict[str, str]:
         "webhook": world["github"]["webhook_secret"],
         "github": world["github"]["marker"],
         "fleet key": world["infisical"]["secrets"]["FLY_GHA_FLEET_KEY"],
-        "api token": (folder / "token").read_text().rpartition("_")[2],
+        "api token": (folder / "token").read_text().split("_", 2)[2],
         **{f"infisical {one['name']}": one["client_secret"] for one in identities},
     }
     held = (folder / "publisher.secrets").read_text() if (folder / "publisher.secrets").exists() else ""
