@@ -1,8 +1,9 @@
 """The program of the job hooks: decide at the gate whether the job may run, then tell the boot agent.
 
 ``python3 -I -S hook.py VERB ADDRESS``, from a script that the agent wrote. It is on the job's path, so it is
-small, ends within 1.5 s, and fails a job for one reason only: the gate refuses it. The gate lies in a file of
-the agent's beside the scripts; to decide takes no network and nobody else. Standard library only.
+small, waits 1.5 s for others at most, and fails a job for one reason only: the gate refuses it. The gate lies
+in a file of the agent's beside the scripts; to decide takes no network and nobody else, so that takes what it
+takes: a job must not get past the gate by a payload of many megabytes. Standard library only.
 """
 # What costs time to import (typing, pathlib) is not imported.
 # ruff: noqa: PTH101, PTH117, PTH120, PTH123
@@ -18,10 +19,11 @@ from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, NoReturn
 
-LIMIT_S = 1.5
+LIMIT_S = 1.5  # for telling the agent
+DECIDE_S = 10.0  # for the largest payload that GitHub makes, 25 MB, on a disk that is slow; most take none
 REFUSED = 77  # the only exit code that fails the job; the scripts know it
 REFUSAL = (
     "The runner's pool refused this job before its first step: {why}. Whoever operates fly-gha for you can "
@@ -33,7 +35,9 @@ TOLD = {"run_id": "RUN_ID", "job": "JOB", "repository": "REPOSITORY", "workflow"
 # ---- What is decided ----
 
 
-def refusal(gate: Mapping[str, Any], env: Mapping[str, str], event: Mapping[str, Any]) -> tuple[str, str]:
+def refusal(
+    gate: Mapping[str, Any], env: Mapping[str, str], payload: Callable[[], Mapping[str, Any]]
+) -> tuple[str, str]:
     """Why a job may not run here: the kind of refusal and what is wrong with the job, or two empty texts.
 
     GitHub always tells repository, workflow and event: where the gate lists them, one that is missing is not
@@ -44,7 +48,7 @@ def refusal(gate: Mapping[str, Any], env: Mapping[str, str], event: Mapping[str,
             match, unless there is none; ``private_only`` refuses public repositories, ``forks`` false the
             pull requests of forks. What is absent allows everything.
         env: the job's environment, as GitHub's runner gives it to a hook.
-        event: the payload of what triggered the workflow.
+        payload: reads that of what triggered the workflow; asked only where the gate needs it, and last.
     """
     from fnmatch import fnmatchcase  # noqa: PLC0415 - the completed hook needs none
 
@@ -58,6 +62,9 @@ def refusal(gate: Mapping[str, Any], env: Mapping[str, str], event: Mapping[str,
         allowed = gate.get(name)
         if allowed and not (value and any(fnmatchcase(value, glob.lower()) for glob in allowed)):
             return kind, f"{value or 'an unknown one'} is not among the {name} that the pool serves ({name})"
+    if not gate.get("private_only") and gate.get("forks", True):
+        return "", ""
+    event = payload()
     if gate.get("private_only") and within(event, "repository", "private") is False:
         return "public", f"{repository} is public, and the pool serves private repositories (allow_public)"
     head = within(event, "pull_request", "head")
@@ -102,16 +109,17 @@ def run(verb: str, address: str, env: Mapping[str, str]) -> NoReturn:
     """Decide, say so, tell the agent; the process ends here, or by the alarm."""
     code = 0
     signal.signal(signal.SIGALRM, lambda *_: os._exit(code))
-    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    signal.setitimer(signal.ITIMER_REAL, DECIDE_S)
     told = {key: env.get(f"GITHUB_{name}", "") for key, name in TOLD.items()}
     if verb == "started":
         gate = read_object(f"{os.path.dirname(address)}/gate.json")
-        told["refused"], why = refusal(gate, env, read_object(env.get("GITHUB_EVENT_PATH", "")))
+        told["refused"], why = refusal(gate, env, lambda: read_object(env.get("GITHUB_EVENT_PATH", "")))
         if told["refused"]:
             code = REFUSED
             shut_work_folder(env.get("RUNNER_TEMP", ""))
             with suppress(OSError):
                 os.write(1, annotation(why).encode("utf-8", "replace"))
+    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
     tell(address, {"hook": verb, **told})
     os._exit(code)
 

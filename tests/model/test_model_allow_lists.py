@@ -74,11 +74,11 @@ FORK = {"pull_request": {"head": {"repo": {"full_name": "stranger/web"}}}}
 )
 def test_the_machines_gate_reads_it_and_refuses_what_the_settings_do_not_allow(pool, event, refused):
     """The agent's and the hook's own code, with what the claim answers."""
-    assert hook.refusal(boot.read_gate(gate(**pool)), JOB, event)[0] == refused
+    assert hook.refusal(boot.read_gate(gate(**pool)), JOB, lambda: event)[0] == refused
 
 
 def test_where_two_lists_have_nothing_in_common_the_gate_lets_nothing_through():
     """Such settings are refused; should a gate be made of them all the same, it is shut and not open."""
     made = settings({"repositories": ["acme/web"]})
     narrow = made.pools[0].model_copy(update={"repositories": ("acme/api",)})
-    assert hook.refusal(boot.read_gate(gate_of(narrow, made.github)), JOB, {})[0] == "repository"
+    assert hook.refusal(boot.read_gate(gate_of(narrow, made.github)), JOB, dict)[0] == "repository"

@@ -30,7 +30,7 @@ def pull(head):
 
 
 def refused(gate, env=(), event=PRIVATE):
-    return hook.refusal(gate, {**ENV, **dict(env)}, event)[0]
+    return hook.refusal(gate, {**ENV, **dict(env)}, lambda: event)[0]
 
 
 @pytest.mark.parametrize(
@@ -237,6 +237,34 @@ def test_the_program_refuses_without_any_agent(tmp_path):
     done = call(tmp_path, {"GITHUB_REPOSITORY": "other/web"})
     assert done.returncode == 77
     assert b"other/web is not among the repositories that the pool serves (repositories)" in done.stdout
+
+
+def test_what_the_lists_refuse_is_refused_without_a_look_at_the_payload():
+    """A job could make that as large as it likes, or as slow to read."""
+
+    def never():
+        raise AssertionError("the payload was read")
+
+    assert hook.refusal(GATE, {**ENV, "GITHUB_REPOSITORY": "other/web"}, never)[0] == "repository"
+    assert hook.refusal({"events": ["push"]}, ENV, never) == ("", "")
+
+
+def test_no_job_passes_the_gate_because_its_payload_takes_long_to_read(tmp_path):
+    """A pipe that is filled late stands for many megabytes."""
+    (tmp_path / "gate.json").write_text(json.dumps(GATE))
+    os.mkfifo(tmp_path / "event.json")
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", str(HOOK), "started", str(tmp_path / "agent.sock")],
+        env={**ENV, "GITHUB_EVENT_PATH": str(tmp_path / "event.json")},
+        stdout=subprocess.PIPE,
+    ) as program:
+        with (tmp_path / "event.json").open("w") as event:  # it waits for the program to read
+            with pytest.raises(subprocess.TimeoutExpired):
+                program.wait(hook.LIMIT_S + 0.1)
+            json.dump(PUBLIC, event)
+        said, _ = program.communicate(timeout=10)
+    assert program.returncode == 77
+    assert b"acme/web is public" in said
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{" * 9000, '{"repositories": 5}', "\x00"])
