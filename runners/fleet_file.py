@@ -7,6 +7,7 @@ and the names that the ecosystems use for base URLs.
 import contextlib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -180,6 +181,7 @@ def _lines(error: ErrorDetails) -> tuple[str, ...]:
     if error["type"] == "string_pattern_mismatch":
         pattern = str(error.get("ctx", {}).get("pattern", ""))
         expected = PATTERN_WORDS.get(pattern, expected)
-    found = repr(error["input"])
+    # Whoever shows this elsewhere does not show the password of a URL.
+    found = re.sub(r"//[^/\s]*@", "//…@", repr(error["input"]))
     shown = found if len(found) <= SHOWN else found[:SHOWN] + "…"
     return (f"{key}: found {shown}, expected: {expected}",)

@@ -93,6 +93,28 @@ def test_one_mistake_is_one_line_with_its_key_what_was_found_and_what_was_expect
     assert only.startswith(line)
 
 
+@pytest.mark.parametrize("port", ["99999", "0", "port", "-1"])
+def test_an_address_whose_port_is_none_is_refused_before_a_machine_is_told_it(written, port):
+    (only,) = mistakes(written(""), {"FLY_GHA_FLEET__PUBLIC_URL": f"https://x.example:{port}"})
+    assert only.startswith(
+        f"fleet.public_url: found 'https://x.example:{port}', expected: an http or https URL with a host"
+    )
+    assert load(written(""), {"FLY_GHA_FLEET__PUBLIC_URL": "https://[::1]:8443/x"})
+
+
+@pytest.mark.parametrize("name", ["FLY_GHA_FLEET__PUBLIC_URL", "GITHUB_API_URL", "INFISICAL_API_URL"])
+def test_an_address_with_a_password_is_refused_without_showing_it(written, name):
+    """The public URL is in every Machine's configuration, and all of them are in logs."""
+    for url in ("https://someone:hunter2@x.example/y", "ftp://hunter2@x.example"):
+        (only,) = mistakes(written(""), {name: url})
+        assert "//…@x.example" in only
+        assert "hunter2" not in only
+    assert (
+        "expected: an http or https URL with a host, and without a password"
+        in mistakes(written(""), {name: "http://a@b"})[0]
+    )
+
+
 @pytest.mark.parametrize(
     "image",
     [

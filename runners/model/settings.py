@@ -16,7 +16,10 @@ from runners.model.timing import Timing
 
 NAME = r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$"
 SCOPE = r"^(orgs/[A-Za-z0-9-]+|repos/[A-Za-z0-9-]+/[A-Za-z0-9._-]+)$"
-URL = r"^https?://[^\s?#]+$"
+# Without a name or password: Machines are told it, and logs show it.
+_HOST = r"([^\s?#@/:\[\]]+|\[[0-9A-Fa-f:.]+\])"
+_PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
+URL = rf"^https?://{_HOST}(:{_PORT})?(/[^\s?#]*)?$"
 EVENT = r"^[a-z_]{1,64}$"
 IMAGE = r"^[^\s@]+@sha256:[0-9a-f]{64}$"
 REGION = r"^[a-z]{3}$"
@@ -25,7 +28,7 @@ LEASED_FROM = r"^([A-Za-z0-9-]|\{owner\}){1,64}$"
 PATTERN_WORDS: Mapping[str, str] = {
     NAME: "1 to 30 lower-case letters, digits and dashes, with no dash at either end",
     SCOPE: "orgs/NAME or repos/OWNER/NAME",
-    URL: "an http or https URL without a query",
+    URL: "an http or https URL with a host, and without a password or a query",
     EVENT: "the name of an event that starts workflows, such as push or pull_request",
     IMAGE: "NAME@sha256:<64 hexadecimal digits>, as docker push prints it; see machines/runner/README.md",
     REGION: "three lower-case letters, such as iad; `fly platform regions` lists them",

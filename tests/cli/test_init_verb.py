@@ -68,6 +68,11 @@ def test_the_written_fleet_is_the_one_that_was_asked_for(tmp_path):
         ),
         ({"public_url": "runners.acme.example"}, "--public-url: found 'runners.acme.example', expected"),
         ({"public_url": "https://[::1"}, "--public-url: found 'https://[::1', expected"),
+        (
+            {"public_url": "https://a.example:99999"},
+            "--public-url: found 'https://a.example:99999', expected",
+        ),
+        ({"public_url": "https://u:p@a.example"}, "--public-url: found 'https://u:p@a.example', expected"),
         ({"class": "huge"}, "--class: found 'huge', expected a machine class: large, medium, small, xlarge"),
         ({"regions": "iad,europe"}, "--regions: found 'europe', expected three lower-case letters"),
         ({"apps": "Upper_Case"}, "--apps: found 'Upper_Case', expected a Fly app"),

@@ -12,6 +12,7 @@ from runners.model.settings import (
     NAME,
     PATTERN_WORDS,
     REGION,
+    URL,
     FleetSettings,
     GitHubSettings,
     InfisicalSettings,
@@ -100,12 +101,12 @@ def _classes() -> str:
 
 
 def _reachable(url: str) -> bool:
+    if not _like(URL)(url):
+        return False
     try:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        return False
-    if not host or parts.query or parts.fragment or re.search(r"\s", url):
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
 
@@ -143,7 +144,7 @@ RULES: Mapping[str, Rule] = {
     "public_url": _rule(
         "--public-url",
         _reachable,
-        "where GitHub and Machines reach the dispatcher: an https URL without a query",
+        "where GitHub and Machines reach the dispatcher: an https URL without a query or a password",
     ),
     "classes": _rule("--class", _known_class, _classes),
     "apps": _rule("--apps", _like(_SLUG), "a Fly app: up to 62 lower-case letters, digits and dashes"),
