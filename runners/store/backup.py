@@ -56,9 +56,9 @@ def make(database: Path, file: Path, fleet: str, now: float) -> Copy:
         StoreUnavailable: the database cannot be read, or the file not be written.
     """
     what = f"back up {database} to {file}"
-    if not database.is_file():
+    if not is_file(database):
         raise StoreUnavailable(what, "there is no such database", "check fleet.database_url")
-    if file.exists():
+    if os.path.lexists(file):
         raise StoreUnavailable(what, f"{file} exists", "name another file; a backup replaces none")
     try:
         with _beside(file) as partial:
@@ -85,7 +85,7 @@ def look(file: Path) -> Copy:
         StoreUnavailable: it cannot be read.
     """
     what = f"use {file} as a backup"
-    if not file.is_file():
+    if not is_file(file):
         raise StoreUnavailable(what, "there is no such file", "name a file that `fly-gha backup` made")
     try:
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
@@ -104,13 +104,25 @@ def _inside(conn: sqlite3.Connection, file: Path) -> Copy:
     tables = {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not {"alembic_version", "events", "machines"} <= tables:
         raise BackupUnusable(what, "it is no database of fly-gha", "name a file that `fly-gha backup` made")
-    (revision,) = conn.execute("SELECT version_num FROM alembic_version").fetchone()
+    revision = conn.execute("SELECT max(version_num) FROM alembic_version").fetchone()[0]
+    if revision is None:
+        raise BackupUnusable(what, "it does not say which tables it has", "use another backup")
     count, newest = conn.execute("SELECT count(*), max(at) FROM events").fetchone()
     fleet, made_at = None, None
     machines = tuple(row[0] for row in conn.execute("SELECT name FROM machines ORDER BY name"))
     if LABEL in tables:
-        fleet, made_at = conn.execute(f"SELECT fleet, made_at FROM {LABEL}").fetchone()  # noqa: S608
+        label = conn.execute(f"SELECT fleet, made_at FROM {LABEL}").fetchone()  # noqa: S608 - a constant
+        if label is None or not isinstance(label[1], float):
+            raise BackupUnusable(
+                what, "its label does not say whose it is, and of when", "use another backup"
+            )
+        fleet, made_at = label
     return Copy(fleet, made_at, revision, count, newest, file.stat().st_size, machines)
+
+
+def is_file(path: Path) -> bool:
+    """Whether it is a file that can be reached; a name that is too long is none."""
+    return os.path.isfile(path)  # noqa: PTH113 - of Path, only the newest asks without raising
 
 
 def copy(source: Path, target: Path) -> None:

@@ -1,5 +1,6 @@
 """backup and restore, as functions of files: whole or absent, checked, and never of another fleet."""
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -211,3 +212,30 @@ def test_a_token_that_was_revoked_since_the_backup_stays_revoked(database, tmp_p
     valid = {each.id: each.valid(NOW + 9) for each in store.transact(tokens.all)}
     store.dispose()
     assert valid == {"kept": True, "ended": False}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("DELETE FROM alembic_version", "does not say which tables"),
+        ("DELETE FROM fly_gha_backup", "its label does not say whose it is"),
+        ("UPDATE fly_gha_backup SET made_at = 'yesterday'", "its label does not say whose it is"),
+    ],
+)
+def test_a_backup_that_somebody_emptied_in_part_is_refused(database, tmp_path, change, why):
+    backup.make(database, tmp_path / "copy", "acme", NOW)
+    with contextlib.closing(sqlite3.connect(tmp_path / "copy")) as conn, conn:
+        conn.execute(change)
+    with pytest.raises(BackupUnusable, match=why):
+        replacing.check(tmp_path / "copy", "acme")
+
+
+def test_names_that_no_file_can_have_are_refused_and_a_link_that_leads_nowhere_is_a_file(database, tmp_path):
+    long, link = tmp_path / ("x" * 300), tmp_path / "link"
+    link.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(StoreUnavailable, match="no such file"):
+        backup.look(long)
+    with pytest.raises(StoreUnavailable, match="File name too long"):
+        backup.make(database, long, "acme", NOW)
+    with pytest.raises(StoreUnavailable, match="exists"):
+        backup.make(database, link, "acme", NOW)
