@@ -1,11 +1,13 @@
 """``fly-gha``: one module per verb, loaded when the verb is called, so that a verb pays for itself only."""
 
 from importlib import import_module
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from runners.cli.outcome import Exit, fail
+from runners.cli.streams import open_closed_streams, refused_output
 
 VERBS = {
     "serve": "runners.cli.serve:serve",
@@ -37,6 +39,12 @@ VERBS = {
 
 class Verbs(TyperGroup):
     """Finds a verb by its name and imports it then."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the verb, whatever its standard streams are."""
+        open_closed_streams()
+        with refused_output():
+            return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
         """The verbs, in order."""

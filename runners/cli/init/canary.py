@@ -1,6 +1,7 @@
 """The canary workflow with the labels of the pools, from the file next to this module."""
 
 import json
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -26,6 +27,6 @@ def canary_path(directory: Path) -> Path:
 
     The checkout of fly-gha itself is a repository, too, and not one whose jobs the fleet is made for.
     """
-    if (directory / ".git").exists() and directory.resolve() != _OWN_CHECKOUT:
+    if os.path.lexists(directory / ".git") and directory.resolve() != _OWN_CHECKOUT:
         return directory / ".github" / "workflows" / WORKFLOW
     return directory / WORKFLOW
