@@ -30,7 +30,7 @@ PATTERN_WORDS: Mapping[str, str] = {
     SCOPE: "orgs/NAME or repos/OWNER/NAME",
     URL: "an http or https URL with a host, and without a password or a query",
     EVENT: "the name of an event that starts workflows, such as push or pull_request",
-    IMAGE: "NAME@sha256:<64 hexadecimal digits>, as docker push prints it; see machines/runner/README.md",
+    IMAGE: "NAME@sha256:<64 hexadecimal digits>, as `make image` prints it; see machines/runner/README.md",
     REGION: "three lower-case letters, such as iad; `fly platform regions` lists them",
     LEASED_FROM: "letters, digits and dashes, with {owner} in place of the owner",
 }
