@@ -1,6 +1,7 @@
 """``fly-gha status``: the fleet at a glance, in 80 columns; ``--watch`` keeps it so."""
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from rich.text import Text
 from runners.cli.dispatcher import DEFAULT_URL, Dispatcher, JsonOption, TokenOption, UrlOption
 from runners.cli.screen import screen
 from runners.cli.watch import watch
+from runners.model.groups import TRUST
 
 _LIVE_RUNNERS = ("requested", "launching", "booting", "claimed", "idle", "busy", "retiring")
 
@@ -45,14 +47,16 @@ def glance(fleet: dict[str, Any]) -> RenderableType:
     lines: list[RenderableType] = [Text(f"fleet {fleet['fleet']}{paused} · {counts} · {spent}")]
     lines.append(_pools(fleet["pools"]))
     lines += [
+        Text(f"  spares of {pool['name']}: {', '.join(said)}")
+        for pool in fleet["pools"]
+        if (said := tuple(_spares(pool["spares"])))
+    ]
+    lines += [
         Text(f"  overridden in {pool['name']}: {', '.join(pool['overrides'])}")
         for pool in fleet["pools"]
         if pool["overrides"]
     ]
-    lines += [
-        Text(f"  held in {held['pool'] or 'the fleet'}: {held['count']} x {held['text']}")
-        for held in fleet["held"]
-    ]
+    lines += [Text(f"  {_held(held)}") for held in fleet["held"]]
     lines += [Text(line, style="bold red") for line in _wrong(fleet)]
     return Group(*lines)
 
@@ -73,6 +77,22 @@ def _pools(pools: list[dict[str, Any]]) -> Table:
             f"{pool['live_machines']}/{pool['max_machines']}",
         )
     return table
+
+
+def _spares(spares: dict[str, int]) -> Iterator[str]:
+    """What is there of what is wanted, of the kinds that the pool keeps or still has."""
+    for kind in ("ready", "stopped"):
+        there, wanted = spares[kind], spares[f"{kind}_wanted"]
+        if there or wanted:
+            yield f"{there} of {wanted} {kind}"
+    if spares["outdated"]:
+        yield f"{spares['outdated']} outdated, being replaced"
+
+
+def _held(held: dict[str, Any]) -> str:
+    if held["reason"] in TRUST:
+        return f"{held['pool']} launches nothing: {held['text']}"
+    return f"held in {held['pool'] or 'the fleet'}: {held['count']} x {held['text']}"
 
 
 def _wrong(fleet: dict[str, Any]) -> list[str]:

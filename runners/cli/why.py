@@ -132,10 +132,11 @@ def _show(console: Console, job: dict[str, Any], held: list[dict[str, Any]]) -> 
     forecast = job["forecast"]
     if forecast:
         start = forecast["expected_start"] or "nobody can say"
-        console.print(
-            f"  expected start: {start} (confidence {forecast['confidence']}: {forecast['basis']})",
-            markup=False,
-        )
+        basis = forecast["basis"]
+        # Where its reason is all there is to go by, it has been told.
+        known = job["why"] and basis == job["why"]["text"]
+        sure = "" if known else f" (confidence {forecast['confidence']}: {basis})"
+        console.print(f"  expected start: {start}{sure}", markup=False)
     if job["runner_name"]:
         console.print(f"  runner: {job['runner_name']}", markup=False)
     # In the list of a run's jobs they are not told.

@@ -2,6 +2,13 @@
 
 from dataclasses import dataclass
 
+from runners.model.reason import Reason
+
+TRUST = frozenset(
+    {Reason.GROUP_UNREAD, Reason.GROUP_MISSING, Reason.GROUP_ALLOWS_PUBLIC, Reason.PUBLIC_REPOSITORY}
+)
+"""Why a pool launches nothing at all, whether or not a job waits: somebody has to act at GitHub."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunnerGroup:

@@ -6,6 +6,7 @@ Cheapest first: a Machine already booting or ready, then a stopped spare, then a
 from collections.abc import Iterator
 from itertools import zip_longest
 
+from runners.model.groups import TRUST
 from runners.model.nouns import Job
 from runners.model.reason import Reason, Why
 from runners.model.snapshot import Snapshot
@@ -14,7 +15,6 @@ from runners.planning.plan import Action, BindSpare, Held, Launch, StartSpare
 from runners.planning.rollover import make_spares
 from runners.planning.spares import is_reachable, startable
 from runners.planning.tally import Tally
-from runners.planning.trust import TRUST
 
 
 def provision(

@@ -11,10 +11,6 @@ from runners.model.groups import ScopeSeen
 from runners.model.reason import Reason, Why
 from runners.model.settings import PoolSettings
 
-TRUST = frozenset(
-    {Reason.GROUP_UNREAD, Reason.GROUP_MISSING, Reason.GROUP_ALLOWS_PUBLIC, Reason.PUBLIC_REPOSITORY}
-)
-
 
 def distrusted(pools: Iterable[PoolSettings], seen: Mapping[str, ScopeSeen]) -> Mapping[str, Why]:
     """By pool, why it may launch nothing now; those that may are absent.

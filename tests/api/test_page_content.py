@@ -9,7 +9,7 @@ from test_page_signin import signed_in
 
 from runners.api.page import answers, desk
 from runners.control.loop import LoopHealth
-from runners.model.reason import Reason
+from runners.model.reason import Reason, Why
 from runners.model.states import RunnerState
 from runners.store import events, pools
 from runners.store.engine import InlineStore
@@ -83,6 +83,16 @@ async def test_what_is_wrong_comes_worst_first(world):
     assert "May end in 1 min 30 s." in said
     assert "pool_at_max: 2 of 2 Machines of pool gha-small are in use. Holds back 3 in gha-small." in said
     assert "The fleet is paused" in said
+
+
+async def test_a_pool_that_its_group_closes_launches_nothing_and_holds_no_number_back(world):
+    closed = Why(Reason.GROUP_ALLOWS_PUBLIC, "runner group Default lets public repositories in")
+    await world.plan(distrust={"gha-small": closed})
+    text = await page(world)
+    said = plain(part(text, "wrong"))
+    assert "lets public repositories in. Nothing is launched in gha-small." in said
+    assert "Launches nothing: group_allows_public: runner group Default" in plain(part(text, "pools"))
+    assert not re.search(r"[Hh]eld back:|Holds back", plain(text))
 
 
 async def test_what_went_wrong_in_the_last_hour_is_told_with_what_to_do(world):

@@ -1,21 +1,34 @@
 """status, why and events against a dispatcher that runs: answers, exit codes, never a traceback."""
 
 import http.server
+import io
 import json
 import os
+import re
 import signal
 import sys
 import threading
 
 import pytest
 from cli_world import ask, running, stopped, until, until_line
+from rich.console import Console
 
+from runners.cli.status import glance
 from runners.wire.event import EventView
 from runners.wire.job import JobView
 from runners.wire.status import FleetStatus
 
 NOBODY = {"FLY_GHA_URL": "http://127.0.0.1:9"}
 READERS = (("status",), ("why", "12"), ("events",))
+
+
+SIZES = ("medium", "small")
+
+
+def drawn(status):
+    console = Console(width=80, file=io.StringIO())
+    console.print(glance(status))
+    return re.sub(" *\n", "\n", console.file.getvalue())
 
 
 def fits(text):
@@ -29,6 +42,30 @@ def test_status_shows_every_pool_in_eighty_columns(world):
     assert "gha-medium" in done.stdout
     assert "gha-small" in done.stdout
     assert fits(done.stdout)
+
+
+def test_status_tells_spares_where_some_are_kept_or_there(world):
+    status = json.loads(ask("status", "--json", env=world.access).stdout)
+    shown = drawn(status)
+    assert "spares of" not in shown
+    medium, small = (next(pool for pool in status["pools"] if pool["name"].endswith(size)) for size in SIZES)
+    medium["spares"].update(ready=1, ready_wanted=2, stopped=3, stopped_wanted=3, outdated=1)
+    small["spares"].update(stopped=1)
+    shown = drawn(status)
+    assert "  spares of gha-medium: 1 of 2 ready, 3 of 3 stopped, 1 outdated, being replaced\n" in shown
+    assert "  spares of gha-small: 1 of 0 stopped\n" in shown
+    assert fits(shown)
+
+
+def test_status_counts_what_is_held_back_but_not_for_a_pool_that_its_group_closes(world):
+    status = json.loads(ask("status", "--json", env=world.access).stdout)
+    status["held"] = [
+        {"reason": reason, "pool": "gha-small", "count": 1, "text": f"{reason}: because", "until": None}
+        for reason in ("group_allows_public", "no_capacity")
+    ]
+    shown = drawn(status)
+    assert "  gha-small launches nothing: group_allows_public: because\n" in shown
+    assert "  held in gha-small: 1 x no_capacity: because\n" in shown
 
 
 def test_status_as_json_is_the_apis_answer(world):

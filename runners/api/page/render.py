@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from runners.api.page.bars import HEIGHT, WIDTH, segments, share
 from runners.api.page.words import Times, code, span, usd
+from runners.model.groups import TRUST
 
 MARK_HEX = 12
 
@@ -39,7 +40,14 @@ class Renderer:
             auto_reload=False,
         )
         self._environment.globals.update(
-            usd=usd, span=span, code=code, segments=segments, share=share, WIDTH=WIDTH, HEIGHT=HEIGHT
+            usd=usd,
+            span=span,
+            code=code,
+            segments=segments,
+            share=share,
+            WIDTH=WIDTH,
+            HEIGHT=HEIGHT,
+            TRUST=TRUST,
         )
 
     def page(self, template: str, now: float, **values: Any) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runners.api.page.orders import FLEET, Order
+from runners.model.groups import TRUST
 from runners.model.incidents import INCIDENTS
 from runners.model.reason import Reason
 from runners.wire.status import FleetStatus
@@ -87,7 +88,11 @@ def _held(status: FleetStatus) -> Iterator[Problem]:
         level: Level = "failing" if reason in INCIDENTS else "held"
         until = min((each.until for each in group if each.until is not None), default=None)
         key = f"held-{reason}-{group[0].pool}"
-        yield Problem(level, key, f"{text}.", f"Holds back {_amounts(group)}.", until)
+        if reason in TRUST:
+            more = f"Nothing is launched in {', '.join(each.pool for each in group)}."
+        else:
+            more = f"Holds back {_amounts(group)}."
+        yield Problem(level, key, f"{text}.", more, until)
 
 
 def _ordered(status: FleetStatus, orders: Mapping[str, Order]) -> Iterator[Problem]:
