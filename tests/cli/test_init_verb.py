@@ -93,7 +93,10 @@ def test_the_written_fleet_is_the_one_that_was_asked_for(tmp_path):
             {"infisical_auth": "fly-oidc", "infisical_identity": "i", "dispatcher": "host"},
             "--dispatcher: found 'host', expected fly: --infisical-auth fly-oidc logs in as a Machine",
         ),
-        ({"credentials": "app", "dispatcher": "fly"}, "--secrets: found 'local', expected infisical: at Fly"),
+        (
+            {"secrets": "local", "credentials": "app", "dispatcher": "fly"},
+            "--secrets: found 'local', expected infisical: at Fly",
+        ),
         ({"infisical_path": "runners"}, "--infisical-path: found 'runners', expected a folder"),
         ({"runner_group": "a\nb"}, "--runner-group: found 'a\\nb', expected the name"),
     ],
@@ -196,13 +199,16 @@ def test_at_a_terminal_it_asks_for_what_is_missing_and_again_for_what_will_not_d
     )
     try:
         for question, answer in (
-            ("GitHub organization: ", "two words"),
+            ("GitHub organization: ", ""),
+            ("  found nothing, expected a GitHub organization", "two words"),
             ("expected a GitHub organization", "acme"),
             ("https address of the dispatcher: ", "https://runners.acme.example"),
             ("Machine classes, a pool each [medium]: ", "small, medium"),
             ("Fly apps for the runners [acme-runners-a]: ", ""),
             ("Regions, the preferred first [iad]: ", ""),
-            ("Registration [jit]: ", "token"),
+            ("Registration: jit, token or auto [jit]: ", "token"),
+            ("Where the dispatcher runs: host or fly [host]: ", "fly"),
+            ("Infisical project id: ", "0d1c"),
             ("Runner image by digest (empty: later): ", ""),
         ):
             opened.until(question)
@@ -215,6 +221,8 @@ def test_at_a_terminal_it_asks_for_what_is_missing_and_again_for_what_will_not_d
     assert [pool["name"] for pool in written["pools"]] == ["gha-small", "gha-medium"]
     assert {pool["registration"] for pool in written["pools"]} == {"token"}
     assert (written["github"]["app_id"], written["fleet"]["name"]) == ("7", "acme")
+    assert "host" not in written["fleet"]
+    assert (written["fleet"]["secrets"], written["infisical"]["project_id"]) == ("infisical", "0d1c")
 
 
 def test_who_leaves_the_questions_writes_nothing(tmp_path):
@@ -233,7 +241,20 @@ def test_what_it_says_at_a_terminal_is_its_transcript(tmp_path):
     given = [word for pair in {**GOOD, "--app-id": "12", "--image": IMAGE}.items() for word in pair]
     named = ["--class", "medium", "--apps", "acme-runners-a", "--regions", "iad"]
     opened = Terminal(
-        ("init", "acme", *given, *named, "--credentials", "published", "--registration", "jit"), {}, tmp_path
+        (
+            "init",
+            "acme",
+            *given,
+            *named,
+            "--credentials",
+            "published",
+            "--registration",
+            "jit",
+            "--dispatcher",
+            "host",
+        ),
+        {},
+        tmp_path,
     )
     try:
         code = opened.ended()

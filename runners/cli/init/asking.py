@@ -1,5 +1,7 @@
 """Asking: at a terminal, what was not given is asked for; an answer that will not do is asked for again."""
 
+import shutil
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,8 +20,9 @@ QUESTIONS: Mapping[str, str] = {
     "classes": "Machine classes, a pool each",
     "apps": "Fly apps for the runners",
     "regions": "Regions, the preferred first",
-    "credentials": "Access to GitHub",
-    "registration": "Registration",
+    "credentials": "Access to GitHub: published, lease or app",
+    "registration": "Registration: jit, token or auto",
+    "dispatcher": "Where the dispatcher runs: host or fly",
     "infisical_project": "Infisical project id",
     "infisical_project_slug": "Infisical project slug",
     "infisical_identity": "Infisical identity of the dispatcher",
@@ -62,7 +65,7 @@ def _sizes() -> Iterator[str]:
     classes = sorted(load_classes().values(), key=lambda each: dearest_usd_per_hour(each, ("iad",)))
     for each in classes:
         price = f"${dearest_usd_per_hour(each, ('iad',)):.2f}/h in iad"
-        yield f"  {each.name.removeprefix(CLASS_PREFIX)}: {each.description}; {price}"
+        yield f"{each.name.removeprefix(CLASS_PREFIX)}: {each.description}; {price}"
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -73,13 +76,25 @@ def words(text: str) -> tuple[str, ...]:
 def _answer(key: str, question: str, default: Any) -> Any:
     if key == "classes":
         for line in _sizes():
-            typer.echo(line, err=True)
-    first = ",".join(default) if isinstance(default, tuple) else default
+            _echo(line)
+    # Never None: the prompt would ask again by itself, and say nothing of why.
+    first = ",".join(default) if isinstance(default, tuple) else default or ""
     while True:
         said = str(typer.prompt(question, default=first, err=True, show_default=first != "")).strip()
         values = words(said) if key in _LISTS else (said,)
         wrong = [mistake for value in values if value and (mistake := RULES[key].wrong(value))]
         if wrong:
-            typer.echo(f"  found {wrong[0].found}, expected {wrong[0].expected}", err=True)
+            _echo(f"found {wrong[0].found}, expected {wrong[0].expected}")
         elif said or key in _MAY_BE_EMPTY:
             return values if key in _LISTS else said
+        else:
+            _echo(f"found nothing, expected {RULES[key].expected()}")
+
+
+def _echo(line: str) -> None:
+    """Beside the questions, and wrapped between words as they are not."""
+    width = shutil.get_terminal_size().columns
+    typer.echo(
+        textwrap.fill(line, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False),
+        err=True,
+    )

@@ -77,6 +77,7 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     org = str(given.get("org") or str(given.get("repository") or "").partition("/")[0])
     name = str(given.get("name") or _as_name(org) or "fleet")
     credentials = given.get("credentials") or PUBLISHED
+    dispatcher = given.get("dispatcher") or (FLY if given.get("infisical_auth") == FLY_OIDC else HOST)
     return {
         "name": name,
         "classes": ("medium",),
@@ -85,8 +86,8 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
         "credentials": credentials,
         "registration": "jit",
         "runner_group": "Default",
-        # A publisher's tokens and Infisical's leases are in Infisical.
-        "secrets": LOCAL if credentials == APP else INFISICAL,
+        # A publisher's tokens and Infisical's leases are in Infisical; at Fly it is the only place there is.
+        "secrets": LOCAL if credentials == APP and dispatcher == HOST else INFISICAL,
         "infisical_project": "",
         "infisical_project_slug": "",
         "infisical_auth": UNIVERSAL,
@@ -96,7 +97,7 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
         "infisical_url": "",
         "app_id": "",
         "image": "",
-        "dispatcher": FLY if given.get("infisical_auth") == FLY_OIDC else HOST,
+        "dispatcher": dispatcher,
         "max_machines": 10,
         "daily_budget_usd": 25.0,
         "stopped": 0,

@@ -29,8 +29,9 @@ def next_steps(choices: Choices, workflow: Path) -> tuple[Step, ...]:
         *_outside(choices),
         *_secrets(choices),
         *_deploy(choices),
+        *_publisher(choices),
         Step("Ask whether anything is wrong; each line that failed has its next step.", ("fly-gha doctor",)),
-        *_processes(choices),
+        *_dispatcher(choices),
         _canary(choices, workflow),
     )
 
@@ -88,12 +89,16 @@ def _deploy(choices: Choices) -> Iterator[Step]:
         )
 
 
-def _processes(choices: Choices) -> Iterator[Step]:
-    if choices.dispatcher != HOST:
-        return
-    if choices.credentials == PUBLISHED:
+def _publisher(choices: Choices) -> Iterator[Step]:
+    """Before the doctor, who would miss the tokens."""
+    if choices.dispatcher == HOST and choices.credentials == PUBLISHED:
         publish = f"FLY_GHA_FLEET__SECRETS_FILE={PUBLISHER_SECRETS_FILE} fly-gha tokens publish"
         yield Step("Keep GitHub's tokens fresh: the one process that holds the App's key.", (publish,))
+
+
+def _dispatcher(choices: Choices) -> Iterator[Step]:
+    if choices.dispatcher != HOST:
+        return
     yield Step(
         "Watch what the dispatcher would do, then let it.",
         ("fly-gha serve --observe", "fly-gha serve"),
