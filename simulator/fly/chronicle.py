@@ -27,8 +27,8 @@ class Chronicle:
         self._journal.record(kind, **self._about(machine), **fields)
 
     def fire(self, kind: str, machine: SimMachine) -> Fault | None:
-        """Fire a fault on a Machine that exists; it matches on any field of the entry."""
-        return self._faults.fire(kind, **self._about(machine))
+        """Fire a fault on a Machine that exists; it matches on any field of the entry, and on skip_launch."""
+        return self._faults.fire(kind, **self._about(machine), skip_launch=machine.skip_launch)
 
     def fire_on_request(self, kind: str, *, app: str, name: str, region: str, pool: str) -> Fault | None:
         """Fire a fault on a create that has not made a Machine."""

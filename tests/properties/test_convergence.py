@@ -21,7 +21,7 @@ from tests.properties.world import START, World
 HOUR = 3600.0
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=16, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10**6))
 @example(120)  # spares of a full host were started again and again, each time with a new registration
 @example(92)  # spares were launched for jobs that were held back, and destroyed as surplus, for ever

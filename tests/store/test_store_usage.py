@@ -232,8 +232,9 @@ def oracle(lives, since, until):
     return [sums[kind] for kind in KINDS]
 
 
-async def test_a_quarter_of_a_busy_fleet_is_summed_in_the_time_of_one_request(store):
+async def test_a_quarter_of_a_busy_fleet_is_summed_in_the_time_of_one_request(shared_place):
     """92 days with 1,000 boots each; the rows stay in the database."""
+    store = shared_place.open()
     start, days, each = 20_000 * DAY_S, 92, 1000
 
     def fill(conn):

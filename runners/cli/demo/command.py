@@ -35,7 +35,7 @@ def demo(
     keep_serving: Annotated[bool, typer.Option("--keep-serving", help="Leave it up until Ctrl-C.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show each event of the dispatcher.")] = False,
     sabotage: Annotated[
-        Sabotage | None, typer.Option(help="Make the world wrong; the demo must fail.")
+        list[Sabotage] | None, typer.Option(help="Make the world wrong; the demo must fail. May be repeated.")
     ] = None,
     folder: Annotated[Path, typer.Option(help="Where its files go.")] = DEFAULT_FOLDER,
 ) -> None:
@@ -54,7 +54,7 @@ def demo(
         scale=scale,
         variant=Variant(registration, credentials, stopped, ready, jobs),
         folder=folder.resolve(),
-        sabotage=sabotage,
+        sabotage=frozenset(sabotage or ()),
         keep_serving=keep_serving,
         trace=trace,
         program=Path(sys.argv[0]),

@@ -67,7 +67,7 @@ class Options:
     scale: float
     variant: Variant
     folder: Path
-    sabotage: Sabotage | None
+    sabotage: frozenset[Sabotage]
     keep_serving: bool
     trace: bool
     program: Path

@@ -123,8 +123,8 @@ async def _burst(
 ) -> Summary:
     script = write_script(options.seed, place.scale, options.variant.jobs)
     console.print(f"\n[bold]{len(script.jobs)} jobs, {len(script.faults)} faults[/bold]")
-    if options.sabotage is Sabotage.CAP:
-        await sabotage(options.sabotage, worlds, place)
+    if Sabotage.CAP in options.sabotage:
+        await sabotage(Sabotage.CAP, worlds, place)
     for fault in script.faults:
         await worlds.arm(fault)
         console.print(f"  armed: {fault.says}", markup=False)
@@ -137,8 +137,8 @@ async def _burst(
         )
     finally:
         queueing.cancel()
-    if options.sabotage in (Sabotage.LEAK, Sabotage.GHOST):
-        await sabotage(options.sabotage, worlds, place)
+    for kind in sorted(options.sabotage - {Sabotage.CAP}):
+        await sabotage(kind, worlds, place)
     seconds = time.monotonic() - began
     return await _judge(options, script, worlds, reader, place, queued, seconds)
 

@@ -170,9 +170,9 @@ def _faults(scale: float) -> Iterator[FaultScript]:
             {"seconds": seconds / scale},
             says=f"a late {action} webhook, overtaken by what follows",
         )
-    # Where the first launch goes that iad refuses: never a spare, which is made before any fault is armed.
-    elsewhere: dict[str, object] = {"pool": "gha-medium", "region": "ewr"}
-    yield FaultScript("fly", "never_boots", elsewhere, says="a Machine that never boots")
+    # A stopped spare was made before any fault was armed, and is to show that it serves.
+    cold: dict[str, object] = {"pool": "gha-medium", "skip_launch": False}
+    yield FaultScript("fly", "never_boots", cold, says="a Machine that never boots")
     yield FaultScript(
         "fly", "no_capacity", {"region": "iad", "pool": "gha-medium"}, says="a region without capacity"
     )
