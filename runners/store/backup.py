@@ -61,11 +61,13 @@ def make(database: Path, file: Path, fleet: str, now: float) -> Copy:
     if os.path.lexists(file):
         raise StoreUnavailable(what, f"{file} exists", "name another file; a backup replaces none")
     try:
-        with _beside(file) as partial:
+        with beside(file) as partial:
             copy(database, partial)
             with contextlib.closing(sqlite3.connect(partial)) as conn, conn:
                 # Nothing beside the file is needed to read it: no log, no index of one.
                 conn.execute("PRAGMA journal_mode = DELETE")
+                # A backup that somebody copied into the fleet's place by hand has the table of its own.
+                conn.execute(f"DROP TABLE IF EXISTS {LABEL}")
                 conn.execute(f"CREATE TABLE {LABEL} (fleet TEXT NOT NULL, made_at REAL NOT NULL)")
                 conn.execute(f"INSERT INTO {LABEL} VALUES (?, ?)", (fleet, now))  # noqa: S608 - a constant
             found = look(partial)
@@ -135,7 +137,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _beside(file: Path) -> Iterator[Path]:
+def beside(file: Path) -> Iterator[Path]:
     """A private, empty file in the same folder, gone in the end."""
     handle, name = tempfile.mkstemp(prefix=f".{file.name}-", suffix=".partial", dir=file.parent)
     os.close(handle)

@@ -6,21 +6,21 @@ taken back then (``restored``), and the old database is kept under another name.
 """
 
 import contextlib
-import os
 import re
 import sqlite3
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from runners.store import migrate
-from runners.store.backup import LABEL, BackupUnusable, Copy, copy, failed, look, remove, to_disk
+from runners.store.backup import LABEL, BackupUnusable, Copy, beside, copy, failed, look, to_disk
 from runners.store.engine import InlineStore
-from runners.store.errors import StoreUnavailable
+from runners.store.errors import StoreError, StoreUnavailable
 from runners.store.restored import TakenBack, take_back
+from runners.store.tables import metadata
 from runners.wire.times import rfc3339
 
 PENDING = ".restore"
@@ -78,23 +78,23 @@ def prepare(file: Path, database: Path, fleet: str) -> Copy:
         StoreUnavailable: it cannot be read, or the folder not be written.
     """
     found = check(file, fleet)
-    handle, name = tempfile.mkstemp(prefix=f".{database.name}-", suffix=".partial", dir=database.parent)
-    os.close(handle)
-    partial = Path(name)
     try:
-        copy(file, partial)
-        store = InlineStore(str(partial))
-        try:
-            store.transact(migrate.upgrade)
-        finally:
-            store.dispose()
-        settle(partial)
-        partial.replace(pending(database))
-        to_disk(database.parent)
+        with beside(database) as partial:
+            copy(file, partial)
+            store = InlineStore(str(partial))
+            try:
+                store.transact(migrate.upgrade)
+                lacking = store.transact(_lacking)
+            finally:
+                store.dispose()
+            if lacking:
+                why = f"it lacks the tables {', '.join(lacking)}"
+                raise BackupUnusable(f"restore {file}", why, "use another backup")
+            settle(partial)
+            partial.replace(pending(database))
+            to_disk(database.parent)
     except (OSError, sqlite3.Error) as error:
         raise failed(f"restore {file}", error) from error
-    finally:
-        remove(partial)
     return found
 
 
@@ -104,10 +104,16 @@ def place(database: Path, now: float) -> Replaced:
     A crash before the last step leaves the old one in place, and what is pending for the next try.
 
     Raises:
+        BackupUnusable: what is pending is damaged.
         StoreUnavailable: somebody has the database open, or the folder cannot be written.
     """
     waiting = pending(database)
-    found = look(waiting)
+    try:
+        found = look(waiting)
+    except StoreError as error:
+        # Else the dispatcher, which calls this first of all, would not start again.
+        next_step = f"remove {waiting} to go on with the database that is there, or prepare another restore"
+        raise BackupUnusable(error.attempted, error.why, next_step) from error
     there = database.exists()
     if there:
         settle_if_whole(database)
@@ -163,6 +169,11 @@ def settle_if_whole(database: Path) -> None:
         settle(database)
     except sqlite3.DatabaseError:
         return
+
+
+def _lacking(conn: Connection) -> list[str]:
+    """The tables that this fly-gha needs and the database does not have, whatever its revision says."""
+    return sorted(set(metadata.tables) - set(inspect(conn).get_table_names()))
 
 
 def _check_fleet(file: Path, found: Copy, fleet: str) -> None:

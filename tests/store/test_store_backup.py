@@ -239,3 +239,31 @@ def test_names_that_no_file_can_have_are_refused_and_a_link_that_leads_nowhere_i
         backup.make(database, long, "acme", NOW)
     with pytest.raises(StoreUnavailable, match="exists"):
         backup.make(database, link, "acme", NOW)
+
+
+def test_a_backup_without_all_its_tables_is_never_prepared_for_the_next_start(database, tmp_path):
+    copy = tmp_path / "copy"
+    backup.make(database, copy, "acme", NOW)
+    with contextlib.closing(sqlite3.connect(copy)) as conn, conn:
+        conn.execute("DROP TABLE runners")
+    with pytest.raises(BackupUnusable, match="it lacks the tables runners"):
+        replacing.prepare(copy, database, "acme")
+    assert beside(database) == ["copy", "fleet.db"]
+
+
+def test_what_waits_and_was_damaged_meanwhile_is_told_with_how_to_go_on_without_it(database):
+    replacing.pending(database).write_bytes(b"garbage")
+    with pytest.raises(BackupUnusable, match=r"Next: remove .*fleet\.db\.restore to go on with the database"):
+        replacing.place(database, NOW)
+
+
+def test_a_folder_that_is_not_there_is_told(database, tmp_path):
+    backup.make(database, tmp_path / "copy", "acme", NOW)
+    with pytest.raises(StoreUnavailable, match="No such file or directory"):
+        replacing.prepare(tmp_path / "copy", tmp_path / "none/fleet.db", "acme")
+
+
+def test_a_backup_that_was_put_in_place_by_hand_can_be_backed_up_again(database, tmp_path):
+    backup.make(database, tmp_path / "copy", "acme", NOW)
+    (tmp_path / "copy").replace(database)
+    assert backup.make(database, tmp_path / "again", "acme", NOW + 60.0).made_at == NOW + 60.0
