@@ -22,6 +22,7 @@ from runners.cli.doctor.finding import Finding, Verdict
 from runners.connections import Connections
 from runners.model.groups import ScopeSeen
 from runners.model.settings import Settings
+from runners.secrets.infisical_login import ATTEMPTED as LOGIN
 from runners.secrets.interface import CredentialMissing, SourceRefused
 from runners.upstream.errors import UpstreamError
 
@@ -125,6 +126,7 @@ def _renewable(settings: Settings, found: ScopeSeen | Unread) -> ScopeSeen | Unr
 
 async def _place(connections: Connections, seconds: float) -> Unread | None:
     """Read the credentials; None when that went well."""
+    settings = connections.settings
     try:
         async with asyncio.timeout(seconds):
             await connections.vault.refresh()
@@ -134,8 +136,20 @@ async def _place(connections: Connections, seconds: float) -> Unread | None:
         # What opens the place is in this process's own environment or file: nobody will bring it.
         return Unread(str(missing), refused=True, next_step=missing.next_step)
     except (UpstreamError, SourceRefused) as error:
-        return unread_because(error)
+        return _login_kept(settings, error, unread_because(error))
     return None
+
+
+def _login_kept(settings: Settings, error: UpstreamError | SourceRefused, found: Unread) -> Unread:
+    """A login that Infisical refused does not end us: whoever starts us again would log in again.
+
+    Three refusals lock the client id for everybody who has it. We ask again in ten minutes, or at once with
+    another secret, and boot nothing meanwhile, having no credential for it.
+    """
+    if settings.infisical.auth != "universal" or not isinstance(error, UpstreamError):
+        return found
+    refused = error.attempted == LOGIN and error.status is not None
+    return replace(found, refused=False) if refused else found
 
 
 async def _each(

@@ -168,6 +168,26 @@ async def test_an_infisical_that_nobody_can_open_is_wrong(tmp_path):
     assert "INFISICAL_CLIENT_ID" in line.detail
 
 
+async def test_a_login_that_infisical_refuses_does_not_end_serve_whose_restarts_would_lock_the_id(tmp_path):
+    """What serve goes on with does not log in again, and finds a secret that was mended at once."""
+    opener = {"INFISICAL_CLIENT_ID": "id-dispatcher", "INFISICAL_CLIENT_SECRET": "wrong"}
+    infisical = {"project_id": "proj-1"}
+    async with open_world(
+        tmp_path, environ=opener, fleet={"secrets": "infisical"}, infisical=infisical
+    ) as world:
+        connections = world.fleet.connections
+        logins = world.net.count("POST", "/universal-auth/login")
+        for _ in range(5):
+            found = await preflight(connections)
+            assert found.wrong == ()
+        assert world.net.count("POST", "/universal-auth/login") - logins <= 1
+        (line,) = [each for each in found.findings if each.about == "credentials' place"]
+        assert line.verdict is Verdict.UNKNOWN
+        assert "client id or secret is wrong" in line.detail
+        world.environ["INFISICAL_CLIENT_SECRET"] = "s3cret-dispatcher"
+        assert (await preflight(connections)).findings[0].verdict is Verdict.OK
+
+
 @pytest.mark.parametrize(
     ("path", "status", "about"),
     [

@@ -114,7 +114,8 @@ def credentials_page() -> str:
         f"A login is repeated at {RENEW_AFTER:.0%} of its access token's life, and at once when Infisical "
         "says that the token has ended; tokens are never renewed. Three failed logins lock a client id "
         "for five minutes, so what was refused (401 or 403) is presented again only when it has changed, "
-        f"after {RETRY_REFUSED_S / 60:.0f} minutes, or after a restart; a new Fly token is no change. Give "
+        f"after {RETRY_REFUSED_S / 60:.0f} minutes, or after a restart; a new Fly token is no change. So "
+        "`serve` goes on, not ready, with a client id or secret that Infisical refuses. Give "
         "every access token a short life: Infisical's default is 30 days, an hour (3600 s) will do.",
         "For `fly-oidc`, add OIDC Auth to the machine identity, and set `infisical.identity_id` to its id:",
         table(
