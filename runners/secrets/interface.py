@@ -15,6 +15,7 @@ from runners.upstream.clock import Clock
 
 # A reading is late, not stale, while one or two passes have failed.
 STALE_AFTER_PERIODS = 3
+NOTHING_READ = "nothing could be read yet"
 
 
 class SecretSource(Protocol):
@@ -174,7 +175,7 @@ class Vault:
         if value is not None:
             return value
         if self._read_at is None:
-            why = "nothing could be read yet"
+            why = NOTHING_READ
             step = str(self._failure) if self._failure is not None else "wait for the first reading"
             raise CredentialMissing(name, self.where, step, why)
         raise CredentialMissing(

@@ -77,6 +77,11 @@ class UpstreamError(Exception):
 
     def __str__(self) -> str:
         """All of it in one line."""
+        return one_line(f"{self.told}; next: {self.next_step}" if self.next_step else self.told)
+
+    @property
+    def told(self) -> str:
+        """All of it in one line, but for the next step, where that stands in a line of its own."""
         parts = [f"{self.upstream}: could not {self.attempted}: {self.why}"]
         if self.status is not None:
             parts.append(f"(HTTP {self.status})")
@@ -87,8 +92,6 @@ class UpstreamError(Exception):
             parts.append(f"not before {self.retry_at:.0f};")
         if self.request_id:
             parts.append(f"request {self.request_id};")
-        if self.next_step:
-            parts.append(f"next: {self.next_step}")
         return one_line(" ".join(parts).rstrip(";"))
 
 

@@ -98,6 +98,8 @@ def test_a_wrong_place_in_infisical_is_named_by_its_setting(world, key, value):
     place = found["credentials' place"]
     assert place["verdict"] == "failed"
     assert place["next_step"].startswith(f"correct infisical.{key}, which is '{value}'")
+    assert "next:" not in place["detail"], "it is told below"
+    assert found["Fly token"]["next_step"] == "mend credentials' place", "told once"
 
 
 def test_a_lease_is_tried_and_what_keeps_it_back_is_said_before_anything_is_booted(world):

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
-from runners.cli.doctor.facts import Unread
+from runners.cli.doctor.facts import SECRETS_PLACE, Unread
 from runners.connections import Connections
 from runners.secrets.github_tokens import PublishedTokens
 from runners.secrets.infisical_answers import UPSTREAM as INFISICAL
-from runners.secrets.interface import CredentialMissing, SourceRefused
+from runners.secrets.interface import NOTHING_READ, CredentialMissing, SourceRefused
 from runners.secrets.names import installation_token_name
 from runners.secrets.published_token import NotAPublishedToken, read_published
 from runners.upstream.errors import ErrorClass, UpstreamError
@@ -36,11 +36,13 @@ async def answers(names: Iterable[str], ask: Callable[[str], Awaitable[T]]) -> d
 def unread_because(error: UpstreamError | CredentialMissing | SourceRefused) -> Unread:
     """Why nothing was said: somebody said no, or nobody can say."""
     if isinstance(error, CredentialMissing):
-        return Unread(f"{error.name}: {error.why}", next_step=error.next_step)
+        # Why the place cannot be read is told once, where it is looked at, and not for each credential in it.
+        step = f"mend {SECRETS_PLACE}" if error.why == NOTHING_READ else error.next_step
+        return Unread(f"{error.name}: {error.why}", next_step=step)
     if isinstance(error, SourceRefused):
         return Unread(f"{error.where} is not used: {error.why}", refused=True, next_step=error.next_step)
     return Unread(
-        str(error),
+        error.told,
         refused=error.error_class in _SAID_NO,
         next_step=error.next_step,
         # Not so when Infisical, which was asked for the credential first, does not know its secret.

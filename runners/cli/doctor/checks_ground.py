@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from runners.cli.doctor.facts import Credential, Facts, Unread
+from runners.cli.doctor.facts import SECRETS_PLACE, Credential, Facts, Unread
 from runners.cli.doctor.finding import Finding, failed, ok, unknown
 from runners.secrets.names import INSTALLATION_PREFIX, REGISTRATION_PREFIX
 
@@ -67,10 +67,9 @@ def _clock(facts: Facts, name: str, offset: float | Unread) -> Finding:
 
 def secrets_place(facts: Facts) -> Finding:
     """Whether credentials can be read where they are kept."""
-    about = "credentials' place"
     if facts.secrets is None:
-        return ok(about, f"{facts.where} can be read")
-    return unread(about, facts.secrets)
+        return ok(SECRETS_PLACE, f"{facts.where} can be read")
+    return unread(SECRETS_PLACE, facts.secrets)
 
 
 def _credential(facts: Facts, found: Credential) -> Finding:

@@ -10,6 +10,8 @@ from runners.model.groups import ScopeSeen
 from runners.model.settings import Settings
 
 T = TypeVar("T")
+SECRETS_PLACE = "credentials' place"
+"""The line that says whether credentials can be read; others point to it."""
 
 
 @dataclass(frozen=True, slots=True)

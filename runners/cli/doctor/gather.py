@@ -111,8 +111,8 @@ class _Gatherer:
             try:
                 await vault.refresh()
             except (UpstreamError, CredentialMissing, SourceRefused) as error:
-                step = getattr(error, "next_step", "")
-                return Unread(str(error), refused=True, next_step=step)
+                why = error.told if isinstance(error, UpstreamError) else str(error)
+                return Unread(why, refused=True, next_step=error.next_step)
         return None
 
     async def _leases(self) -> dict[str, Mapping[str, str] | Unread]:
