@@ -166,7 +166,7 @@ def init(
         missing=missing(choices),
         settings=_read_back(directory / FLEET, choices),
         rights=found,
-        steps=next_steps(choices, files[1].path),
+        steps=next_steps(choices, directory, files[1].path),
     )
     if as_json:
         typer.echo(json.dumps(report.document(), indent=2))

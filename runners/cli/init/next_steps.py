@@ -1,5 +1,6 @@
 """What to do after init, in order; commands stand in a line of their own so that they can be copied."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,17 @@ class Step:
     commands: tuple[str, ...] = ()
 
 
-def next_steps(choices: Choices, workflow: Path) -> tuple[Step, ...]:
-    """The way from the written files to the first green canary."""
+def next_steps(choices: Choices, directory: Path, workflow: Path) -> tuple[Step, ...]:
+    """The way from the written files to the first green canary.
+
+    Args:
+        choices: the fleet.
+        directory: where fleet.toml is; what reads it is run there.
+        workflow: where the canary is.
+    """
     return (
         *_outside(choices),
-        *_secrets(choices),
+        *_secrets(choices, directory),
         *_deploy(choices),
         *_publisher(choices),
         Step("Ask whether anything is wrong; each line that failed has its next step.", ("fly-gha doctor",)),
@@ -64,7 +71,7 @@ def _fly_token(choices: Choices) -> str:
     return f"fly tokens create org --org {choices.fly_org}"
 
 
-def _secrets(choices: Choices) -> Iterator[Step]:
+def _secrets(choices: Choices, directory: Path) -> Iterator[Step]:
     files = (SECRETS_FILE, PUBLISHER_SECRETS_FILE) if choices.credentials == PUBLISHED else (SECRETS_FILE,)
     if choices.secrets == INFISICAL:
         yield Step(
@@ -73,9 +80,10 @@ def _secrets(choices: Choices) -> Iterator[Step]:
         )
     if choices.dispatcher != HOST:
         return
+    there = () if directory.resolve() == Path.cwd() else (f"cd {shlex.quote(str(directory))}",)
     yield Step(
         "Write the secrets that PERMISSIONS.md names for each process into its file, as NAME=value lines.",
-        tuple(f"install -m 600 /dev/null {name}" for name in files),
+        (*there, *(f"install -m 600 /dev/null {name}" for name in files)),
     )
 
 
