@@ -48,6 +48,7 @@ def demo(
         _may_write(json_file)
     from runners.cli.demo.processes import DemoBroken, FolderRefused  # noqa: PLC0415 - the first line must not wait for it
     from runners.cli.demo.run import run  # noqa: PLC0415 - likewise
+    from runners.store.errors import StoreError  # noqa: PLC0415 - likewise
 
     options = Options(
         seed=seed,
@@ -63,7 +64,7 @@ def demo(
         summary = asyncio.run(run(options, console, json_file))
     except FolderRefused as error:
         fail(Exit.UNREACHABLE, f"The demo did not start: {error}")
-    except DemoBroken as error:
+    except (DemoBroken, StoreError) as error:
         fail(Exit.UNREACHABLE, f"The demo broke: {error}")
     except httpx.HTTPError as error:
         logs = f"the logs in {folder} say more"

@@ -86,7 +86,11 @@ async def _start(processes: Processes, place: Place, console: Console) -> tuple[
     console.print(f"  simulators of Fly, GitHub and Infisical      up after {time.monotonic() - began:.1f} s")
     if place.variant.credentials is Credentials.PUBLISHED:
         publishing = asyncio.create_task(processes.publish_tokens())
-        reader = await make_reader(place)
+        try:
+            reader = await make_reader(place)
+        except BaseException:
+            publishing.cancel()  # nobody awaits it any more, and its process is ended with the others
+            raise
         await publishing
         console.print(
             f"  tokens published (it alone holds the App key) after {time.monotonic() - began:.1f} s"
