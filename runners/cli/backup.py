@@ -29,10 +29,10 @@ def backup(
 ) -> None:
     """Copy the database into one file while the dispatcher runs, and check the copy."""
     settings = settings_or_exit(config)
-    database = database_file(settings.fleet.database_url)
-    if database is None:
-        _to_postgresql(settings, file)
     try:
+        database = database_file(settings.fleet.database_url)
+        if database is None:
+            _to_postgresql(settings, file)
         made = copies.make(database, file, settings.fleet.name, SystemClock().now())
     except StoreError as error:
         fail(Exit.UNREACHABLE, str(error))

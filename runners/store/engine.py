@@ -225,16 +225,26 @@ def open_store(url: str) -> OpenStore:
     Raises:
         StoreUnavailable: the URL names no such database, or the SQLite file cannot be made.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as exc:
-        raise _wrong_url("it is not a URL") from exc
+    parsed = known_url(url)
     if parsed.drivername in POSTGRESQL:
         return AsyncStore(connections.async_postgresql_engine(parsed))
-    if parsed.drivername not in SQLITE:
-        raise _wrong_url(f"{parsed.drivername!r} is not supported")
     _create_file(parsed)
     return ThreadStore(parsed.database or connections.MEMORY)
+
+
+def known_url(url: str) -> URL:
+    """The URL of a database of a kind that a fleet may have.
+
+    Raises:
+        StoreUnavailable: it is none.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as exc:  # the latter of a port that is no number
+        raise _wrong_url("it is not a URL") from exc
+    if parsed.drivername not in SQLITE | POSTGRESQL:
+        raise _wrong_url(f"{parsed.drivername!r} is not supported")
+    return parsed
 
 
 def _create_file(url: URL) -> None:

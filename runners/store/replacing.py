@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from runners.store import migrate
 from runners.store.backup import LABEL, BackupUnusable, Copy, beside, copy, failed, look, to_disk
-from runners.store.engine import InlineStore
+from runners.store.engine import SQLITE, InlineStore, known_url
 from runners.store.errors import StoreError, StoreUnavailable
 from runners.store.restored import TakenBack, take_back
 from runners.store.tables import metadata
@@ -43,12 +41,13 @@ class Replaced:
 
 
 def database_file(url: str) -> Path | None:
-    """The file of a SQLite URL; None for another kind of database, or one in memory."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return None
-    in_a_file = parsed.drivername == "sqlite" and parsed.database not in (None, "", ":memory:")
+    """The file of a SQLite URL; None for another kind of database, or one in memory.
+
+    Raises:
+        StoreUnavailable: it is no URL of a database that a fleet may have.
+    """
+    parsed = known_url(url)
+    in_a_file = parsed.drivername in SQLITE and parsed.database not in (None, "", ":memory:")
     return Path(str(parsed.database)) if in_a_file else None
 
 

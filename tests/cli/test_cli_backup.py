@@ -120,3 +120,16 @@ def test_postgresql_is_backed_up_and_restored_by_its_own_programs(fleet, tmp_pat
     assert "pg_restore" in back.stderr
     assert "fly-gha restore --here" in back.stderr
     assert "s3cret" not in done.stderr + back.stderr
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:hunter2@h:port/x", "mysql://u:hunter2@h/x", "hunter2:@"])
+@pytest.mark.parametrize(
+    "verb",
+    [("backup", "x"), ("restore", "x", "--yes"), ("restore", "--here", "--yes"), ("doctor",)],
+)
+def test_a_database_url_that_is_none_is_told_without_its_password(fleet, tmp_path, url, verb):
+    fleet.write_text(fleet.read_text().replace(f"sqlite:///{tmp_path}/fleet.db", url))
+    done = ask(*verb, "--config", str(fleet))
+    assert done.exit_code == (1 if verb == ("doctor",) else 3), done.output
+    assert "sqlite:///PATH or postgresql://USER@HOST/NAME" in " ".join(done.output.split())
+    assert "hunter2" not in done.output

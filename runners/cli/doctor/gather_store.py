@@ -24,7 +24,7 @@ async def database(url: str) -> Database | Unread:
     """The database as it is."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter of a port that is no number
         return Unread("fleet.database_url is not a URL", refused=True, next_step=_NAME_ONE)
     if parsed.drivername in SQLITE and not _is_there(parsed.database):
         return _not_yet(parsed.database or "")
