@@ -22,7 +22,7 @@ demo: $(READY) ## one job narrated, then 60 with faults, judged by the simulator
 
 test: $(READY) ## every test: SQLite, PostgreSQL, real processes, a real browser
 	@$(BIN)/python tests/browser/chromium.py
-	@env -u ARGS -u MAKELEVEL -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@env -u ARGS -u MAKELEVEL -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 live: $(READY) ## tests against your own GitHub, Fly and Infisical (tests/live/README.md; ARGS=--live-canary)
 	@$(BIN)/python -m pytest tests/live --live -n 0 -v $(ARGS)

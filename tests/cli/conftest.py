@@ -11,7 +11,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(TOGETHER)
 
 
-@pytest.fixture(scope="session")
+# Of this folder's life, not of the whole run's: a fleet whose time runs faster works all the while.
+@pytest.fixture(scope="package")
 def world(tmp_path_factory):
     with served(tmp_path_factory.mktemp("fleet")) as up:
         yield up
