@@ -11,8 +11,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(TOGETHER)
 
 
-# Of this folder's life, not of the whole run's: a fleet whose time runs faster works all the while.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def world(tmp_path_factory):
     with served(tmp_path_factory.mktemp("fleet")) as up:
         yield up
