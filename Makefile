@@ -20,6 +20,7 @@ $(READY): requirements/dev.txt pyproject.toml tools/setup.sh
 demo: $(READY) ## one job narrated, then 60 with faults, judged by the simulators' logs (ARGS="--seed 7")
 	@$(BIN)/fly-gha demo $(ARGS)
 
+# Three workers on two cores: many tests wait for processes of theirs.
 test: $(READY) ## every test: SQLite, PostgreSQL, real processes, a real browser
 	@$(BIN)/python tests/browser/chromium.py
 	@env -u ARGS -u MAKELEVEL -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
